@@ -1,0 +1,77 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What every backend offers: small JSON documents with revisions, and immutable blobs named by their SHA-256.
+
+The guarantees here are the ones that the service builds on; the conformance suite checks each of them on every backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+JsonObject: TypeAlias = "dict[str, Json]"
+
+#: The revision to demand of a key that must not exist yet.
+ABSENT = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A JSON object at *key*, written last by the commit that returned *revision*."""
+
+    key: str
+    revision: int
+    value: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """Preconditions, writes and deletes that succeed as one or not at all.
+
+    *preconditions* maps a key to the revision it must have, or :data:`ABSENT`.
+    A key stands in *writes* or in *deletes*, never in both.
+    """
+
+    preconditions: Mapping[str, int] = field(default_factory=dict)
+    writes: Mapping[str, JsonObject] = field(default_factory=dict)
+    deletes: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The keys that commits after some revision wrote or deleted, and the store's revision now."""
+
+    revision: int
+    keys: tuple[str, ...] = ()
+
+
+class Store(Protocol):
+    """A backend. Every call is safe to make from any thread. All raise ``StoreUnavailable`` when the backend is away."""
+
+    def get(self, key: str) -> Document | None:
+        """The document at *key*, or ``None``."""
+
+    def scan(self, prefix: str, after: str = "", limit: int = 1000) -> list[Document]:
+        """Up to *limit* documents whose key begins with *prefix* and is greater than *after*, in key (code point) order."""
+
+    def commit(self, transaction: Transaction) -> int:
+        """Apply *transaction* durably; returns the store's new revision, greater than all before. Raises ``Conflict``."""
+
+    def read_blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
+        """The blobs of *digests* (hex SHA-256) that exist; absent ones are left out."""
+
+    def write_blobs(self, blobs: Mapping[str, bytes]) -> None:
+        """Make *blobs* durable; idempotent; to be called before the commit that names them."""
+
+    def watch(self, after: int, timeout: float) -> Changes:
+        """Wait up to *timeout* seconds for commits later than revision *after*; returns at once if there are any."""
+
+    def sweep(self, keep: Iterable[str]) -> int:
+        """Remove blobs that are not in *keep* and were written before the sweep began; returns how many."""
+
+    def close(self) -> None:
+        """Give back connections and files."""
