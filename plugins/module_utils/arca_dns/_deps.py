@@ -10,8 +10,6 @@ a clear error at the first use.
 
 from __future__ import annotations
 
-import importlib.util
-
 from .errors import MissingDependency
 
 try:
@@ -66,11 +64,17 @@ except ImportError:
 
 __all__ = ["alembic", "cryptography", "dns", "require", "sqlalchemy", "yaml"]
 
-_PACKAGES = {"dns": "dnspython", "yaml": "PyYAML", "sqlalchemy": "SQLAlchemy"}
+_PACKAGES = {
+    "alembic": ("alembic", alembic),
+    "cryptography": ("cryptography", cryptography),
+    "dns": ("dnspython", dns),
+    "sqlalchemy": ("SQLAlchemy", sqlalchemy),
+    "yaml": ("PyYAML", yaml),
+}
 
 
 def require(*modules: str) -> None:
     """Raise :class:`MissingDependency` naming the packages behind those of *modules* that are not installed."""
-    missing = [_PACKAGES.get(name, name) for name in modules if importlib.util.find_spec(name) is None]
+    missing = [_PACKAGES[name][0] for name in modules if _PACKAGES[name][1] is None]
     if missing:
         raise MissingDependency(f"this needs {', '.join(missing)} on the Python path: pip install {' '.join(missing)}")

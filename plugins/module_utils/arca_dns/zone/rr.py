@@ -100,6 +100,18 @@ def node_of(data: bytes) -> dict[int, RRset]:
     return {t: RRset(rrs[0].owner, t, rrs[0].ttl, tuple(r.rdata for r in rrs)) for t, rrs in found.items()}
 
 
+def rrsets(data: bytes) -> Iterator[RRset]:
+    """The RRsets in *data* as they stand; RRSIGs are split where their TTL differs, as text needs it."""
+    held: list[RR] = []
+    for record in iterate(data):
+        if held and (record.owner, record.rdtype, record.ttl) != (held[0].owner, held[0].rdtype, held[0].ttl):
+            yield RRset(held[0].owner, held[0].rdtype, held[0].ttl, tuple(rr.rdata for rr in held))
+            held = []
+        held.append(record)
+    if held:
+        yield RRset(held[0].owner, held[0].rdtype, held[0].ttl, tuple(rr.rdata for rr in held))
+
+
 def node_wire(node: Iterable[RRset]) -> bytes:
     """The bytes of one owner: RRsets by type number, each in canonical order."""
     return b"".join(rrset.wire() for rrset in sorted(node, key=lambda rrset: rrset.rdtype))

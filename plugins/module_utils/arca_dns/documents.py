@@ -1,0 +1,200 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The documents that the controller keeps in a store: their keys, their fields, their JSON.
+
+Blobs (tree nodes) are named from here by their digests; what the documents mean together stands in the service.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime, timezone
+
+from .dnssec.policy import Policy
+from .errors import InputError, Place
+from .store.base import Json, JsonObject
+from .zone import names
+from .zone.changes import Thresholds
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_version_id(now: float, random: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """``v`` and a ULID: sorts by time, 80 random bits."""
+    value = int(now * 1000) << 80 | int.from_bytes(random(10), "big")
+    return "v" + "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+
+
+def utc(moment: float) -> str:
+    """Unix seconds as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _key_name(zone: bytes) -> str:
+    # RFC 2317 labels hold slashes, which part the levels of keys.
+    return names.to_text(zone).replace("/", "\\047")
+
+
+def zone_key(zone: bytes) -> str:
+    """Key of a zone's source state."""
+    return f"zone/{_key_name(zone)}"
+
+
+def version_key(zone: bytes, version: str = "") -> str:
+    """Key of a source version; without *version* the prefix of all."""
+    return f"version/{_key_name(zone)}/{version}"
+
+
+def published_key(zone: bytes) -> str:
+    """Key of a zone's published state."""
+    return f"published/{_key_name(zone)}"
+
+
+def publication_key(zone: bytes, version: str = "") -> str:
+    """Key of a published version; without *version* the prefix of all."""
+    return f"publication/{_key_name(zone)}/{version}"
+
+
+def dirty_key(zone: bytes) -> str:
+    """Key of the note that a zone's source has moved and waits for publication."""
+    return f"dirty/{_key_name(zone)}"
+
+
+def head_key(ring: str) -> str:
+    """Key of a ring's head."""
+    return f"head/{ring}"
+
+
+def edge_key(edge: str) -> str:
+    """Key of an edge's latest attestation."""
+    return f"edge/{edge}"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneSettings:
+    """What an operator may set per zone; *policy* holds only what differs from the controller's policy."""
+
+    dnssec: bool = True
+    serial: str = "unixtime"
+    policy: Mapping[str, Json] = field(default_factory=dict)
+    thresholds: Thresholds = Thresholds()
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Json]) -> ZoneSettings:
+        """Read settings that a caller sent. Raises :class:`InputError` naming every key that is wrong."""
+        places: list[Place] = []
+
+        def bad(key: str, message: str) -> None:
+            places.append(Place(message, pointer=f"/settings/{key}"))
+
+        known = {item.name for item in fields(cls)}
+        for key in value:
+            if key not in known:
+                bad(key, f"there is no such setting; known are {', '.join(sorted(known))}")
+        dnssec = value.get("dnssec", True)
+        if not isinstance(dnssec, bool):
+            bad("dnssec", "must be true or false")
+        serial = value.get("serial", "unixtime")
+        if serial not in ("unixtime", "increment"):
+            bad("serial", "must be 'unixtime' or 'increment'")
+        policy = value.get("policy", {})
+        if not isinstance(policy, dict):
+            bad("policy", "must be an object")
+            policy = {}
+        allowed = {item.name for item in fields(Policy)}
+        for key in policy:
+            if key not in allowed:
+                bad(f"policy/{key}", f"there is no such policy option; known are {', '.join(sorted(allowed))}")
+        thresholds = Thresholds()
+        given = value.get("thresholds", {})
+        if not isinstance(given, dict) or not set(given) <= {"share", "minimum"}:
+            bad("thresholds", "must be an object with 'share' (0 to 1) and 'minimum' (records)")
+        else:
+            share, minimum = given.get("share", thresholds.share), given.get("minimum", thresholds.minimum)
+            if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+                bad("thresholds/share", "must be a number from 0 to 1")
+            elif isinstance(minimum, bool) or not isinstance(minimum, int) or minimum < 0:
+                bad("thresholds/minimum", "must be a whole number of records, 0 or more")
+            else:
+                thresholds = Thresholds(float(share), minimum)
+        if places:
+            raise InputError("the zone's settings are wrong", places)
+        settings = cls(bool(dnssec), str(serial), dict(policy), thresholds)
+        settings.effective_policy(Policy())
+        return settings
+
+    def to_json(self) -> JsonObject:
+        """The document form; :meth:`from_json` reads it back."""
+        return {
+            "dnssec": self.dnssec,
+            "serial": self.serial,
+            "policy": dict(self.policy),
+            "thresholds": {"share": self.thresholds.share, "minimum": self.thresholds.minimum},
+        }
+
+    def effective_policy(self, default: Policy) -> Policy:
+        """*default* with this zone's own options. Raises :class:`InputError` if they do not fit together."""
+        try:
+            return replace(default, **dict(self.policy))  # type: ignore[arg-type]
+        except (TypeError, ValueError) as error:
+            raise InputError("the zone's policy is wrong", [Place(str(error), pointer="/settings/policy")]) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A zone's source state: the current version and what lists show of it."""
+
+    name: str
+    version: str
+    root: str
+    serial: int
+    records: int
+    settings: JsonObject
+    created: str
+    modified: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVersion:
+    """One version that somebody wrote. History is never rewritten."""
+
+    version: str
+    parent: str | None
+    root: str
+    serial: int
+    records: int
+    actor: str
+    reason: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedVersion:
+    """One version as edges serve it: signed from *source* under *signing* (a fingerprint of keys and policy)."""
+
+    version: str
+    source: str
+    source_root: str
+    root: str
+    serial: int
+    records: int
+    earliest_expiry: int
+    signing: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dirty:
+    """A zone that waits for publication; *problem* says why the last try failed."""
+
+    name: str
+    removed: bool = False
+    problem: str | None = None
+
+
+def encode(value: Source | SourceVersion | PublishedVersion | Dirty) -> JsonObject:
+    """A document's JSON."""
+    return asdict(value)

@@ -1,0 +1,314 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""From source versions to a new head: sign, verify, catalogue, publish.
+
+Commits of source versions leave a ``dirty/`` note. One publisher at a time takes all notes there are, so writes that
+arrive together share one catalog update and one head. What does not verify is never published: its note keeps the
+reason, and the other zones go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from ..dnssec.keys import KeyPair, generate_keys
+from ..dnssec.keystore import KeyStore
+from ..dnssec.policy import Policy
+from ..dnssec.signer import publish_unsigned, resign, sign_zone
+from ..dnssec.verifier import verify_change, verify_zone
+from ..dnssec.window import epoch_of
+from ..documents import (
+    Dirty,
+    PublishedVersion,
+    Source,
+    ZoneSettings,
+    dirty_key,
+    encode,
+    head_key,
+    new_version_id,
+    publication_key,
+    published_key,
+    utc,
+    zone_key,
+)
+from ..errors import ArcaError, Conflict, NotFound
+from ..store.base import ABSENT, Document, JsonObject, Store, Transaction
+from ..zone import names
+from ..zone.rr import serial_newer
+from ..zone.tree import Blobs, ZoneRoot
+from .catalog import Catalog, Entry
+from .head import Head, HeadKey, SignedHead
+
+#: The one ring there is; more come as more heads.
+RING = "stable"
+_BATCH = 1000
+
+
+def next_serial(style: str, current: int, now: float) -> int:
+    """The serial after *current*: the clock for ``unixtime`` if that is newer, else one more (RFC 1982); never 0."""
+    if style == "unixtime" and serial_newer(int(now) & 0xFFFFFFFF, current):
+        return int(now) & 0xFFFFFFFF
+    return (current + 1) & 0xFFFFFFFF or 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A zone that is signed, verified and waits for the commit."""
+
+    zone: bytes
+    note: Document | None
+    expected: int  # revision of the published document
+    version: PublishedVersion | None  # None: removed
+
+
+class Publisher:
+    """Signs what is dirty or due and moves the head. Safe to call from any thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        keystore: KeyStore,
+        key: HeadKey,
+        *,
+        policy: Policy,
+        head_lifetime: int,
+        clock: Callable[[], float],
+        blobs: Callable[[], Blobs],
+    ) -> None:
+        self._store = store
+        self._keystore = keystore
+        self._key = key
+        self._policy = policy
+        self._lifetime = head_lifetime
+        self._clock = clock
+        self._blobs = blobs
+        self._lock = threading.Lock()
+
+    # -- what is published ----------------------------------------------------------------
+
+    def head(self) -> tuple[SignedHead, Head, int] | None:
+        """The signed head, what it says, and its document's revision; ``None`` before the first publication."""
+        document = self._store.get(head_key(RING))
+        if document is None:
+            return None
+        signed = SignedHead.from_json(document.value["signed"])
+        return signed, Head(**json.loads(signed.payload)), document.revision
+
+    def published(self, zone: bytes) -> PublishedVersion | None:
+        """The published version of *zone*, or ``None``."""
+        document = self._store.get(published_key(zone))
+        return None if document is None else _published(document)
+
+    def catalog(self, blobs: Blobs) -> Catalog:
+        """The catalog that the head names."""
+        held = self.head()
+        return Catalog(blobs, None if held is None else held[1].catalog)
+
+    # -- publishing -------------------------------------------------------------------------
+
+    def publish(self, waiting: bytes | None = None) -> None:
+        """Publish every dirty zone. Returns at once if *waiting* was published by somebody else meanwhile."""
+        with self._lock:
+            if waiting is not None and self._store.get(dirty_key(waiting)) is None:
+                return
+            notes = self._notes()
+            first = self.head() is None
+            if notes or first:
+                self._run([(names.from_text(str(note.value["name"])), note) for note in notes], first)
+
+    def maintain(self) -> None:
+        """Publish what is dirty, re-sign what is due, renew the head when half its life is over."""
+        now = self._clock()
+        with self._lock:
+            work: dict[bytes, Document | None] = {
+                names.from_text(str(note.value["name"])): note for note in self._notes()
+            }
+            for document in self._scan("published/"):
+                zone = names.from_text(_zone_of(document.key))
+                if zone not in work and self._due(zone, _published(document), now):
+                    work[zone] = None
+            held = self.head()
+            renew = held is None or held[1].expires - now < self._lifetime / 2
+            if work or renew:
+                self._run(list(work.items()), renew)
+
+    def _notes(self) -> list[Document]:
+        return self._scan("dirty/")
+
+    def _scan(self, prefix: str) -> list[Document]:
+        found: list[Document] = []
+        while page := self._store.scan(prefix, found[-1].key if found else "", _BATCH):
+            found.extend(page)
+        return found
+
+    def _due(self, zone: bytes, version: PublishedVersion, now: float) -> bool:
+        source = self._store.get(zone_key(zone))
+        if source is None:
+            return False
+        policy = _settings(source).effective_policy(self._policy)
+        return version.earliest_expiry <= epoch_of(policy, int(now)) + policy.refresh
+
+    def _run(self, work: Sequence[tuple[bytes, Document | None]], renew: bool) -> None:
+        """Sign *work* and commit it with one head; tries again when another controller was faster."""
+        for attempt in range(5):
+            blobs = self._blobs()
+            ready = [item for zone, note in work if (item := self._prepare(blobs, zone, note)) is not None]
+            if not ready and not renew:
+                return
+            try:
+                self._commit(blobs, ready)
+            except Conflict:
+                if attempt == 4:
+                    raise
+                continue
+            return
+
+    def _prepare(self, blobs: Blobs, zone: bytes, note: Document | None) -> _Ready | None:
+        """Sign and verify *zone*; a failure is kept in its note and leaves what is published alone."""
+        published = self._store.get(published_key(zone))
+        expected = ABSENT if published is None else published.revision
+        source = self._store.get(zone_key(zone))
+        if source is None:
+            return None if published is None and note is None else _Ready(zone, note, expected, None)
+        try:
+            version = self.sign(blobs, zone, _source(source), None if published is None else _published(published))
+        except ArcaError as error:
+            self._report(zone, note, str(error))
+            return None
+        return _Ready(zone, note, expected, version)
+
+    def sign(
+        self, blobs: Blobs, zone: bytes, source: Source, published: PublishedVersion | None
+    ) -> PublishedVersion:
+        """The next published version of *zone*, verified; incremental where keys and policy are those of *published*."""
+        now = self._clock()
+        settings = ZoneSettings.from_json(source.settings)
+        policy = settings.effective_policy(self._policy)
+        serial = source.serial
+        if published is not None and not serial_newer(serial, published.serial):
+            serial = next_serial(settings.serial, published.serial, now)
+        tree = ZoneRoot.load(blobs, source.root)
+        if settings.dnssec:
+            keys = self._keys(zone, policy)
+            epoch = epoch_of(policy, int(now))
+            signing = _fingerprint(policy, keys)
+            if published is not None and published.signing == signing:
+                before = ZoneRoot.load(blobs, published.root)
+                old = ZoneRoot.load(blobs, published.source_root)
+                signed = resign(blobs, old, tree, before, keys, policy, epoch, serial)
+                verify_change(before, signed, int(now))
+            else:
+                signed = sign_zone(blobs, tree, keys, policy, epoch, serial)
+                verify_zone(signed, int(now))
+        else:
+            signing = "unsigned"
+            signed = publish_unsigned(blobs, tree, serial)
+        stats = signed.stats()
+        return PublishedVersion(
+            new_version_id(now),
+            source.version,
+            source.root,
+            signed.store(blobs),
+            serial,
+            stats.records,
+            stats.earliest_expiry,
+            signing,
+            utc(now),
+        )
+
+    def _keys(self, zone: bytes, policy: Policy) -> Sequence[KeyPair]:
+        keys = self._keystore.load(zone)
+        if not keys:
+            self._keystore.add(generate_keys(policy, zone))
+            keys = self._keystore.load(zone)
+        return keys
+
+    def _report(self, zone: bytes, note: Document | None, problem: str) -> None:
+        """Keep the reason in the note, unless the note has moved on."""
+        value = Dirty(names.to_text(zone), problem=problem)
+        if note is not None and note.value.get("problem") == problem:
+            return
+        expected = ABSENT if note is None else note.revision
+        try:
+            self._store.commit(Transaction({dirty_key(zone): expected}, {dirty_key(zone): encode(value)}))
+        except Conflict:
+            return
+
+    def _commit(self, blobs: Blobs, ready: Sequence[_Ready]) -> None:
+        now = int(self._clock())
+        held = self.head()
+        old = None if held is None else held[1]
+        catalog = Catalog(blobs, None if old is None else old.catalog)
+        preconditions: dict[str, int] = {head_key(RING): ABSENT if held is None else held[2]}
+        writes: dict[str, JsonObject] = {}
+        deletes: list[str] = []
+        entries: dict[bytes, Entry | None] = {}
+        for item in ready:
+            preconditions[published_key(item.zone)] = item.expected
+            if item.note is not None:
+                preconditions[item.note.key] = item.note.revision
+                deletes.append(item.note.key)
+            if item.version is None:
+                entries[item.zone] = None
+                if item.expected != ABSENT:
+                    deletes.append(published_key(item.zone))
+            else:
+                version = item.version
+                entries[item.zone] = Entry(item.zone, version.serial, version.root, version.version)
+                writes[published_key(item.zone)] = encode(version)
+                writes[publication_key(item.zone, version.version)] = encode(version)
+        catalog = catalog.update(entries)
+        revision = 1 if old is None else old.revision + 1
+        # Every removal that comes here is one that an operator asked for and the service judged.
+        removal = any(entry is None for entry in entries.values())
+        mark = revision if removal else (0 if old is None else old.mass_removal)
+        head = Head(RING, revision, catalog.root, now, now + self._lifetime, mark)
+        writes[head_key(RING)] = {"signed": dict(self._key.sign(head).to_json()), "revision": revision}
+        self._store.write_blobs(blobs.pending)
+        self._store.commit(Transaction(preconditions, writes, deletes))
+        blobs.settle()
+
+
+def published_note(store: Store, zone: bytes) -> Dirty | None:
+    """The note of *zone* if it still waits for publication."""
+    document = store.get(dirty_key(zone))
+    if document is None:
+        return None
+    problem = document.value.get("problem")
+    return Dirty(str(document.value["name"]), bool(document.value.get("removed")), None if problem is None else str(problem))
+
+
+def load_source(store: Store, zone: bytes) -> tuple[Source, int]:
+    """A zone's source state and its document's revision. Raises :class:`NotFound`."""
+    document = store.get(zone_key(zone))
+    if document is None:
+        raise NotFound(f"there is no zone {names.to_text(zone)}")
+    return _source(document), document.revision
+
+
+def _source(document: Document) -> Source:
+    return Source(**cast("dict[str, str]", document.value))  # type: ignore[arg-type]
+
+
+def _settings(document: Document) -> ZoneSettings:
+    return ZoneSettings.from_json(cast(JsonObject, document.value["settings"]))
+
+
+def _published(document: Document) -> PublishedVersion:
+    return PublishedVersion(**cast("dict[str, str]", document.value))  # type: ignore[arg-type]
+
+
+def _zone_of(key: str) -> str:
+    return key.split("/", 1)[1]
+
+
+def _fingerprint(policy: Policy, keys: Sequence[KeyPair]) -> str:
+    """What a signed tree was made with; an incremental signing needs it unchanged."""
+    parts = [repr(policy), *sorted(f"{key.record.role} {key.record.dnskey_rdata.hex()}" for key in keys)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

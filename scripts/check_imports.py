@@ -1,0 +1,158 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that imports point one way, and that the library stays what Ansible can ship.
+
+Rooms of the library, highest first; a room may import itself and those below it:
+
+    ansible, client  →  service  →  publish, dnssec, store, transfer  →  zone  →  errors, _deps
+
+dnssec, store and publish may not import each other upwards either: publish may use dnssec and store, they know nothing
+of publish. Modules and lookups import ansible and client only. The roles' packages import the library, never each other.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LIBRARY = Path("plugins/module_utils/arca_dns")
+
+# What each room of the library may import, itself and `__init__` (the version) aside.
+BASE = {"errors", "_deps", "clock", "durations"}
+ZONE = BASE | {"zone"}
+SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "service"}
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "_deps": {"errors"},
+    "clock": {"errors"},
+    "durations": {"errors"},
+    "zone": BASE,
+    "store": ZONE,
+    "dnssec": ZONE,
+    "transfer": ZONE,
+    "documents": ZONE | {"store", "dnssec"},
+    "publish": ZONE | {"store", "dnssec", "documents"},
+    "service": SERVICE,
+    "client": SERVICE,
+    "ansible": SERVICE | {"client"},
+}
+DAEMONS = {
+    "arca_dns_controller": Path("roles/controller/files/arca_dns_controller"),
+    "arca_dns_agent": Path("roles/agent/files/arca_dns_agent"),
+    "arca_dns_health": Path("roles/health_check/files/arca_dns_health"),
+}
+FORBIDDEN_IN_PLUGINS = {"subprocess", "importlib", "multiprocessing.pool", "fastapi", "uvicorn", "typer", "httpx"}
+FORBIDDEN_CALLS_IN_PLUGINS = {"print", "exec", "eval", "__import__"}
+COLLECTION = "ansible_collections.arca.dns.plugins"
+
+
+def imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
+    """Yields (line, absolute dotted name) of each import; `package` is where relative ones start."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            for alias in node.names:
+                parts = [*base, *(node.module.split(".") if node.module else []), alias.name]
+                yield node.lineno, ".".join(parts)
+
+
+def top_level(tree: ast.Module) -> list[ast.stmt]:
+    """The statements that run at import time, those under `if TYPE_CHECKING` and `try` included."""
+    return tree.body
+
+
+def check_library(path: Path, tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Room order, relative imports only, third-party names from _deps only."""
+    inside = path.relative_to(LIBRARY)
+    room = inside.parts[0].removesuffix(".py")
+    package = ["arca_dns", *inside.parent.parts]
+    if room not in ALLOWED and room != "__init__":
+        yield 1, f"room {room!r} is not in the plan: add it to ALLOWED in scripts/check_imports.py"
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").split(".")[0] == "arca_dns":
+            yield node.lineno, "absolute import of the library: AnsiballZ needs relative ones"
+    for line, name in imports(tree, package):
+        parts = name.split(".")
+        if parts[0] == "arca_dns":
+            target = parts[1] if len(parts) > 1 else "__init__"
+            if target not in {room, "__version__"} and target not in ALLOWED.get(room, set()):
+                yield line, f"{room} may not import {target}"
+        elif parts[0] == "ansible":
+            if room != "ansible":
+                yield line, f"{room} may not import Ansible"
+        elif parts[0] not in sys.stdlib_module_names and room != "_deps":
+            yield line, f"third-party import of {parts[0]}: take it from _deps"
+
+
+def check_plugin(path: Path, tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Modules and lookups reach the library through `ansible` and `client`, and its errors."""
+    package = ["ansible_collections", "arca", "dns", *path.parent.parts]
+    for line, name in imports(tree, package):
+        parts = name.split(".")
+        if name.startswith(f"{COLLECTION}.module_utils.arca_dns."):
+            target = name.removeprefix(f"{COLLECTION}.module_utils.arca_dns.").split(".")[0]
+            if target not in {"ansible", "client", "errors"}:
+                yield line, f"a plugin imports {target}: only ansible, client and errors are its to use"
+        elif parts[0] not in sys.stdlib_module_names | {"ansible", "ansible_collections"}:
+            yield line, f"third-party import of {parts[0]} in a plugin"
+
+
+def check_forbidden(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """What `ansible-test sanity` and the design refuse anywhere under plugins/."""
+    for line, name in imports(tree, ["-"]):
+        if any(name == bad or name.startswith(f"{bad}.") for bad in FORBIDDEN_IN_PLUGINS):
+            yield line, f"{name} may not be imported under plugins/"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert):
+            yield node.lineno, "assert under plugins/"
+        elif isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in FORBIDDEN_CALLS_IN_PLUGINS or called in {"sys.exit", "os.system", "os.popen"}:
+                yield node.lineno, f"{called}() under plugins/"
+
+
+def check_daemon(name: str, tree: ast.Module, package: list[str]) -> Iterator[tuple[int, str]]:
+    """A role's package imports the library and itself, never another role's, nor what needs Ansible."""
+    for line, imported in imports(tree, package):
+        parts = imported.split(".")
+        if parts[0] in DAEMONS and parts[0] != name:
+            yield line, f"{name} may not import {parts[0]}"
+        elif parts[0] in {"ansible", "ansible_collections"} or parts[:2] == ["arca_dns", "ansible"]:
+            yield line, f"{name} may not import {imported}"
+
+
+def problems() -> Iterator[str]:
+    """Yields `path:line: what is wrong` for the whole tree."""
+    for path in sorted((ROOT / "plugins").rglob("*.py")):
+        relative = path.relative_to(ROOT)
+        tree = ast.parse(path.read_bytes(), str(relative))
+        found = list(check_forbidden(tree))
+        if relative.is_relative_to(LIBRARY):
+            found += check_library(relative, tree)
+        else:
+            found += check_plugin(relative, tree)
+        yield from (f"{relative}:{line}: {text}" for line, text in found)
+    for name, folder in DAEMONS.items():
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            relative = path.relative_to(ROOT)
+            package = [name, *relative.parent.relative_to(folder).parts]
+            tree = ast.parse(path.read_bytes(), str(relative))
+            yield from (f"{relative}:{line}: {text}" for line, text in check_daemon(name, tree, package))
+
+
+def main() -> int:
+    """Prints every problem; the exit status says whether there was one."""
+    found = list(problems())
+    print("\n".join(found) if found else "imports point one way")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
