@@ -9,7 +9,6 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 STAMP := $(VENV)/.stamp
-LINK := $(VENV)/collections/ansible_collections/arca/dns
 LAB := tests/lab/lab
 
 export PATH := $(BIN):$(PATH)
@@ -30,7 +29,6 @@ venv: $(STAMP) ## Make .venv with every tool and the project itself
 
 $(STAMP): pyproject.toml requirements/runtime.txt requirements/dev.txt | deps
 	@scripts/venv $(VENV)
-	@mkdir -p $(dir $(LINK)) && ln -sfn ../../../.. $(LINK)
 	@touch $@
 
 demo: venv ## Build the lab, run playbooks/site.yml against it and show that it works

@@ -6,14 +6,16 @@ Rooms of the library, highest first; a room may import itself and those below it
 
     ansible, client  →  service  →  publish, dnssec, store, transfer  →  zone  →  errors, _deps
 
-dnssec, store and publish may not import each other upwards either: publish may use dnssec and store, they know nothing
-of publish. Modules and lookups import ansible and client only. The roles' packages import the library, never each other.
+publish may use dnssec and store; they know nothing of it. Modules and lookups import ansible and client only. The
+roles' packages import the library, never each other, and third-party packages that their extra in pyproject.toml names.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,9 +46,25 @@ DAEMONS = {
     "arca_dns_agent": Path("roles/agent/files/arca_dns_agent"),
     "arca_dns_health": Path("roles/health_check/files/arca_dns_health"),
 }
+EXTRAS = {"arca_dns_controller": "controller", "arca_dns_agent": "agent", "arca_dns_health": "health"}
+# Import names that are not the package's name in lower case with underscores.
+IMPORT_NAMES = {"pyyaml": {"yaml"}, "dnspython": {"dns"}, "fastapi": {"fastapi", "starlette"}}
 FORBIDDEN_IN_PLUGINS = {"subprocess", "importlib", "multiprocessing.pool", "fastapi", "uvicorn", "typer", "httpx"}
 FORBIDDEN_CALLS_IN_PLUGINS = {"print", "exec", "eval", "__import__"}
 COLLECTION = "ansible_collections.arca.dns.plugins"
+
+
+def declared(extra: str) -> set[str]:
+    """The import names of what the wheel requires with this extra."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    packages = [
+        re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
+        for requirement in project["dependencies"] + project["optional-dependencies"][extra]
+    ]
+    return {name for package in packages for name in IMPORT_NAMES.get(package, {package.replace("-", "_")})}
+
+
+DECLARED = {name: declared(extra) for name, extra in EXTRAS.items()}
 
 
 def imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
@@ -62,9 +80,20 @@ def imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
                 yield node.lineno, ".".join(parts)
 
 
-def top_level(tree: ast.Module) -> list[ast.stmt]:
-    """The statements that run at import time, those under `if TYPE_CHECKING` and `try` included."""
-    return tree.body
+class Untyped(ast.NodeTransformer):
+    """Drops what stands under `if TYPE_CHECKING`: it never runs, so it may name any package."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:  # noqa: N802
+        """Keeps only the else branch of such an `if`."""
+        self.generic_visit(node)
+        return node.orelse if ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"} else node
+
+
+def parse(path: Path) -> ast.Module:
+    """The module as it runs."""
+    tree = Untyped().visit(ast.parse(path.read_bytes(), str(path)))
+    assert isinstance(tree, ast.Module)
+    return tree
 
 
 def check_library(path: Path, tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -126,13 +155,15 @@ def check_daemon(name: str, tree: ast.Module, package: list[str]) -> Iterator[tu
             yield line, f"{name} may not import {parts[0]}"
         elif parts[0] in {"ansible", "ansible_collections"} or parts[:2] == ["arca_dns", "ansible"]:
             yield line, f"{name} may not import {imported}"
+        elif parts[0] not in sys.stdlib_module_names | {"arca_dns", name} | DECLARED[name]:
+            yield line, f"{parts[0]} is not in the extra of {name} in pyproject.toml"
 
 
 def problems() -> Iterator[str]:
     """Yields `path:line: what is wrong` for the whole tree."""
     for path in sorted((ROOT / "plugins").rglob("*.py")):
         relative = path.relative_to(ROOT)
-        tree = ast.parse(path.read_bytes(), str(relative))
+        tree = parse(path)
         found = list(check_forbidden(tree))
         if relative.is_relative_to(LIBRARY):
             found += check_library(relative, tree)
@@ -143,7 +174,7 @@ def problems() -> Iterator[str]:
         for path in sorted((ROOT / folder).rglob("*.py")):
             relative = path.relative_to(ROOT)
             package = [name, *relative.parent.relative_to(folder).parts]
-            tree = ast.parse(path.read_bytes(), str(relative))
+            tree = parse(path)
             yield from (f"{relative}:{line}: {text}" for line, text in check_daemon(name, tree, package))
 
 
