@@ -83,7 +83,7 @@ def imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
 class Untyped(ast.NodeTransformer):
     """Drops what stands under `if TYPE_CHECKING`: it never runs, so it may name any package."""
 
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:  # noqa: N802
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         """Keeps only the else branch of such an `if`."""
         self.generic_visit(node)
         return node.orelse if ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"} else node
