@@ -75,5 +75,5 @@ bench: venv ## Run the benchmarks; each prints one table
 	@scripts/bench
 
 clean: ## Remove what the targets above made, .venv included; the lab's hosts are demo-down's
-	@rm -rf build dist .cache $(VENV) .ansible .nox .hypothesis .coverage arca-dns-*.tar.gz
+	@rm -rf build dist .cache $(VENV) .ansible .nox .hypothesis .coverage .ruff_cache .mypy_cache .pytest_cache
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
