@@ -6,8 +6,8 @@ Rooms of the library, highest first; a room may import itself and those below it
 
     ansible, client  →  service  →  publish  →  documents  →  dnssec, store, transfer  →  zone  →  errors, _deps
 
-Modules and lookups import ansible and client only. The
-roles' packages import the library, never each other, and third-party packages that their extra in pyproject.toml names.
+Modules and lookups import ansible and client only. The roles' packages import the library, never each other, and those
+third-party packages that their extra in pyproject.toml names.
 """
 
 from __future__ import annotations
