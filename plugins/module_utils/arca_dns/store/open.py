@@ -1,0 +1,64 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""From a backend's name and options, as they stand in a configuration, to an open store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from ..errors import ConfigError, Place
+from .base import Store
+from .memory import MemoryStore
+from .sql import SqlStore
+from .sql.dialects import Sqlite
+
+#: Backends of this version, and their options: name → (type, required).
+BACKENDS: Mapping[str, Mapping[str, tuple[type, bool]]] = {
+    "memory": {},
+    "sqlite": {"path": (str, True), "busy_timeout": (float, False)},
+}
+#: Backends that the configuration names but this version does not have.
+LATER = ("postgres", "mysql", "git", "etcd")
+
+
+def open_store(backend_type: str, options: Mapping[str, object], *, clock: Callable[[], float] = time.time) -> Store:
+    """Open the backend *backend_type* with its *options* (``backend.<type>.*`` of a configuration).
+
+    Options of ``sqlite``: *path* of the file, *busy_timeout* in seconds. ``memory`` has none.
+    Raises :class:`ConfigError` that names what is wrong, :class:`StoreUnavailable` if the backend cannot be reached.
+    """
+    if backend_type not in BACKENDS:
+        known = ", ".join(BACKENDS)
+        if backend_type in LATER:
+            raise ConfigError(f"the backend {backend_type!r} is not available in this version: use one of {known}")
+        raise ConfigError(f"there is no backend {backend_type!r}: use one of {known}")
+    values = _check(backend_type, options)
+    if backend_type == "memory":
+        return MemoryStore(clock=clock)
+    return SqlStore(Sqlite(str(values.pop("path")), **values), clock=clock)  # type: ignore[arg-type]
+
+
+def _check(backend_type: str, options: Mapping[str, object]) -> dict[str, object]:
+    known = BACKENDS[backend_type]
+    places, values = [], {}
+    for name, value in options.items():
+        pointer = f"backend.{backend_type}.{name}"
+        if name not in known:
+            allowed = f"it has {', '.join(known)}" if known else "it has none"
+            places.append(Place(f"the backend {backend_type} has no such option ({allowed})", pointer=pointer))
+            continue
+        wanted = known[name][0]
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+        if (wanted is str and isinstance(value, str) and value) or (wanted is float and number):
+            values[name] = value
+        else:
+            says = "a text that is not empty" if wanted is str else "a number of seconds"
+            places.append(Place(f"must be {says}", pointer=pointer))
+    for name, (_, required) in known.items():
+        if required and name not in options:
+            places.append(Place("is missing", pointer=f"backend.{backend_type}.{name}"))
+    if places:
+        raise ConfigError("the backend's options are wrong", places)
+    return values

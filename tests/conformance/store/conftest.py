@@ -1,0 +1,160 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The backends that the one suite runs against, and the process that the suite kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from arca_dns.store.base import Store
+from arca_dns.store.open import open_store
+
+
+@dataclass
+class Clock:
+    """Unix seconds that pass when a test says so."""
+
+    now: float = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Backend:
+    """One backend with nothing in it; *open* gives handles on the same state."""
+
+    kind: str
+    options: dict[str, object]
+    clock: Clock
+    handles: list[Store] = field(default_factory=list)
+
+    @property
+    def durable(self) -> bool:
+        return self.kind != "memory"
+
+    def open(self) -> Store:
+        if not self.durable and self.handles:
+            return self.handles[0]
+        self.handles.append(open_store(self.kind, self.options, clock=self.clock))
+        return self.handles[-1]
+
+
+class Workers:
+    """Processes that work on a backend; each is forked from one that has imported everything already."""
+
+    def __init__(self, backend: Backend) -> None:
+        import arca_dns
+
+        command = [
+            sys.executable,
+            str(Path(__file__).with_name("worker.py")),
+            backend.kind,
+            json.dumps(backend.options),
+        ]
+        environment = {**os.environ, "PYTHONPATH": str(Path(arca_dns.__file__).parents[1])}
+        self._server = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, bufsize=1
+        )
+        self._buffer = ""
+
+    def start(self, job: str, *arguments: object) -> int:
+        """Start *job* in a new process; returns its pid."""
+        self._say(" ".join((job, *map(str, arguments))))
+        pid = self._line(60)
+        assert pid is not None
+        assert pid.startswith("pid ")
+        return int(pid.split()[1])
+
+    def said(self, timeout: float) -> list[str]:
+        """What the processes said until *timeout* seconds have passed."""
+        import time
+
+        end, lines = time.monotonic() + timeout, []
+        while (left := end - time.monotonic()) > 0:
+            line = self._line(left)
+            if line is not None:
+                lines.append(line)
+        return lines
+
+    def kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+
+    def wait(self) -> list[str]:
+        """Wait until no process is left; returns what they said that was not read yet."""
+        self._say("wait")
+        lines = []
+        while (line := self._line(120)) != "waited":
+            assert line is not None, "workers do not end"
+            lines.append(line)
+        return lines
+
+    def close(self) -> None:
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.close()
+        self._server.wait(30)
+        self._server.stdout.close()
+
+    def _say(self, line: str) -> None:
+        assert self._server.stdin is not None
+        self._server.stdin.write(line + "\n")
+        self._server.stdin.flush()
+
+    def _line(self, timeout: float) -> str | None:
+        assert self._server.stdout is not None
+        descriptor = self._server.stdout.fileno()
+        while "\n" not in self._buffer:
+            if not select.select([descriptor], [], [], timeout)[0]:
+                return None
+            data = os.read(descriptor, 65536).decode()
+            assert data, "the worker server ended"
+            self._buffer += data
+        line, self._buffer = self._buffer.split("\n", 1)
+        return line
+
+
+BACKENDS: dict[str, Callable[[Path], dict[str, object]]] = {
+    "memory": lambda _folder: {},
+    "sqlite": lambda folder: {"path": str(folder / "state" / "arca.db")},
+}
+
+
+@pytest.fixture(params=list(BACKENDS))
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    made = Backend(request.param, BACKENDS[request.param](tmp_path), Clock())
+    yield made
+    for handle in made.handles:
+        handle.close()
+
+
+@pytest.fixture(params=[name for name in BACKENDS if name != "memory"])
+def durable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    """A backend whose state outlives a process."""
+    made = Backend(request.param, BACKENDS[request.param](tmp_path), Clock())
+    yield made
+    for handle in made.handles:
+        handle.close()
+
+
+@pytest.fixture
+def store(backend: Backend) -> Store:
+    return backend.open()
+
+
+@pytest.fixture
+def workers(durable: Backend) -> Iterator[Workers]:
+    with closing(Workers(durable)) as made:
+        yield made
