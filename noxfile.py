@@ -8,6 +8,8 @@ import nox
 
 nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "venv"
+nox.options.envdir = ".cache/nox"
+nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["unit", "ansible"]
 
