@@ -1,0 +1,94 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""2. A change is served by all edges within two seconds, and NSD gets it by IXFR."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from support import ANYCAST, EDGES, INVENTORY, api, etag, journal, local, now_on, served, until
+
+ZONE = "arca.example."
+
+
+def wait_served(name: str, rdtype: str, values: list[str]) -> float:
+    """Seconds until every edge answers *values*."""
+    start = time.monotonic()
+    for edge in EDGES:
+        until(f"{edge} serves {name} {rdtype}", lambda edge=edge: served(edge, name, rdtype) == values, seconds=10)
+    return time.monotonic() - start
+
+
+def ixfr_count(edge: str, since: str) -> int:
+    """Incremental transfers of the zone that the agent sent to NSD."""
+    count = 0
+    for line in journal(edge, "arca-dns-agent", since).splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if event.get("event") == "transfer" and event.get("zone") == ZONE and event.get("kind") == "IXFR":
+            count += 1
+    return count
+
+
+def change_by_module(address: str) -> None:
+    local(
+        [
+            "ansible-playbook",
+            "-i",
+            INVENTORY,
+            "tests/e2e/rrset.yml",
+            "-e",
+            json.dumps({"rrset_zone": ZONE, "rrset_name": "changes", "rrset_values": [address]}),
+        ]
+    )
+
+
+def change_by_curl(address: str) -> None:
+    answer = api(
+        "PUT",
+        f"/zones/{ZONE}/rrsets/changes/A",
+        body={"ttl": 60, "values": [address]},
+        headers=[f"If-Match: {etag(ZONE)}"],
+    )
+    assert answer.status == 200, answer.body
+
+
+@pytest.mark.parametrize(("change", "address"), [(change_by_module, "192.0.2.71"), (change_by_curl, "192.0.2.72")])
+def test_a_change_is_served_by_all_edges_within_two_seconds(change, address) -> None:  # type: ignore[no-untyped-def]
+    since = {edge: now_on(edge) for edge in EDGES}
+    before = {edge: ixfr_count(edge, since[edge]) for edge in EDGES}
+    change(address)
+    assert wait_served(f"changes.{ZONE}", "A", [address]) < 2
+    for edge in EDGES:
+        until(f"{edge} logs an IXFR", lambda edge=edge: ixfr_count(edge, since[edge]) > before[edge], seconds=5)
+
+
+def test_nsd_itself_reports_the_transfer() -> None:
+    since = {edge: now_on(edge) for edge in EDGES}
+    change_by_curl("192.0.2.73")
+    wait_served(f"changes.{ZONE}", "A", ["192.0.2.73"])
+    for edge in EDGES:
+        until(
+            f"NSD on {edge} logs the update",
+            lambda edge=edge: "zone arca.example. received update" in journal(edge, "nsd", since[edge])
+            or "zone arca.example received update" in journal(edge, "nsd", since[edge]),
+            seconds=5,
+        )
+
+
+def test_the_change_module_is_idempotent() -> None:
+    variables = {"rrset_zone": ZONE, "rrset_name": "changes", "rrset_values": ["192.0.2.74"]}
+    argv = ["ansible-playbook", "-i", INVENTORY, "tests/e2e/rrset.yml", "-e", json.dumps(variables)]
+    assert "changed=1" in local(argv).out
+    assert "changed=0" in local(argv).out
+
+
+def test_both_service_addresses_answer() -> None:
+    for address in ANYCAST:
+        out = local(["ip", "netns", "exec", "lab-client", "dig", "+short", f"@{address}", ZONE, "SOA"]).out
+        assert out.strip(), address
