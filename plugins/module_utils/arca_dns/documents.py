@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from .dnssec.policy import Policy
 from .errors import InputError, Place
@@ -30,7 +30,7 @@ def new_version_id(now: float, random: Callable[[int], bytes] = secrets.token_by
 
 def utc(moment: float) -> str:
     """Unix seconds as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _key_name(zone: bytes) -> str:
@@ -80,7 +80,7 @@ class ZoneSettings:
     dnssec: bool = True
     serial: str = "unixtime"
     policy: Mapping[str, Json] = field(default_factory=dict)
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> ZoneSettings:

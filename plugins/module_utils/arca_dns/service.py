@@ -3,7 +3,7 @@
 
 """The use cases: everything a caller may do to zones stands here once, whatever way it comes in.
 
-Every write is computed as a plan, judged, and applied with the version it was computed from (DESIGN: plan, judge, apply).
+Every write is computed as a plan, judged, and applied with the version it was computed from.
 Front ends parse and render; signing and heads are the publisher's.
 """
 
@@ -275,7 +275,7 @@ class Service:
         force: bool = False,
     ) -> Outcome:
         """Delete zone *name*; its history stays. Refused without *force* while a hosted parent delegates to it."""
-        for _ in range(_ATTEMPTS):
+        for _attempt in range(_ATTEMPTS):
             source, revision = self._current(name, if_version)
             blobs = self._cache.open()
             old = ZoneRoot.load(blobs, source.root)
@@ -319,7 +319,7 @@ class Service:
         return [self._info(Source(**cast("dict[str, str]", d.value))) for d in documents]  # type: ignore[arg-type]
 
     def content(self, name: bytes, version: str | None = None) -> tuple[ZoneRoot, int]:
-        """The source tree of a version (the current one by default) and its serial; the SOA in the tree has serial 0."""
+        """The source tree of a version (the current one by default) and its serial; the SOA in the tree has 0."""
         if version is None:
             source, _revision = load_source(self._store, name)
             return ZoneRoot.load(self._cache.open(), source.root), source.serial
@@ -381,7 +381,7 @@ class Service:
         return held[0]
 
     def wait_head(self, after: int, timeout: float, ring: str = RING) -> SignedHead | None:
-        """The head as soon as its revision is greater than *after*; ``None`` if that takes longer than *timeout* seconds."""
+        """The head as soon as its revision is greater than *after*; ``None`` after *timeout* seconds."""
         deadline = time.monotonic() + timeout
         seen: int | None = None
         while True:
@@ -452,7 +452,7 @@ class Service:
         force: bool,
     ) -> Outcome:
         """Plan, judge, apply. Without *if_version* a write that loses a race is computed again."""
-        for _ in range(_ATTEMPTS):
+        for _attempt in range(_ATTEMPTS):
             source, revision = self._current(name, if_version)
             held = ZoneSettings.from_json(source.settings)
             wanted = settings or held
@@ -571,9 +571,7 @@ class Service:
             problem = note.problem or "waits for publication"
         except ArcaError as error:
             problem = str(error)
-        return Outcome(
-            outcome.plan, outcome.version, outcome.serial, outcome.changed, outcome.applied, False, problem
-        )
+        return Outcome(outcome.plan, outcome.version, outcome.serial, outcome.changed, outcome.applied, False, problem)
 
     def _info(self, source: Source) -> ZoneInfo:
         name = names.from_text(source.name)
@@ -586,9 +584,7 @@ class Service:
             None if note is None else note.problem,
         )
 
-    def _next_serial(
-        self, name: bytes, source: Source, settings: ZoneSettings, asked: int | None, now: float
-    ) -> int:
+    def _next_serial(self, name: bytes, source: Source, settings: ZoneSettings, asked: int | None, now: float) -> int:
         """Newer than the source's and the published serial, and the one asked for if that is newer still."""
         current = source.serial
         published = self.publisher.published(name)
@@ -598,9 +594,7 @@ class Service:
             return asked
         return next_serial(settings.serial, current, now)
 
-    def _first_serial(
-        self, content: Sequence[rr.RRset], name: bytes, settings: ZoneSettings, now: float
-    ) -> int:
+    def _first_serial(self, content: Sequence[rr.RRset], name: bytes, settings: ZoneSettings, now: float) -> int:
         """The serial of the zone file, or the first of the style; never behind what the name was last served with."""
         last = self._last_served(name)
         asked = _soa_serial(content, name)

@@ -137,9 +137,7 @@ class HeadKey:
         return SignedHead(payload, key_id(self.public), base64.b64encode(signature).decode("ascii"))
 
 
-def open_head(
-    signed: SignedHead, public_keys: list[bytes], *, ring: str, now: int, minimum_revision: int
-) -> Head:
+def open_head(signed: SignedHead, public_keys: list[bytes], *, ring: str, now: int, minimum_revision: int) -> Head:
     """Authenticate *signed*; raises :class:`HeadRejected` with the reason.
 
     *minimum_revision* is that of the head already held: an older one is refused, the same one is not.
@@ -168,7 +166,9 @@ def _parse(payload: str) -> Head:
         value = json.loads(payload)
         head = Head(**value)
         numbers = (head.revision, head.issued, head.expires, head.mass_removal)
-        if not all(type(number) is int for number in numbers) or not isinstance(head.ring, str):
+        if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers) or not isinstance(
+            head.ring, str
+        ):
             raise TypeError
         if head.catalog is not None and (len(head.catalog) != 64 or bytes.fromhex(head.catalog).hex() != head.catalog):
             raise ValueError
@@ -178,7 +178,7 @@ def _parse(payload: str) -> Head:
 
 
 def mass_removal(before: int, removed: int) -> bool:
-    """Whether removing *removed* of *before* zones needs the controller's mark: all of them, or a large share of many."""
+    """Whether removing *removed* of *before* zones needs the controller's mark: all, or a large share of many."""
     if before == 0 or removed == 0:
         return False
     return removed >= before or (before >= MASS_REMOVAL_MINIMUM and removed > before * MASS_REMOVAL_SHARE)

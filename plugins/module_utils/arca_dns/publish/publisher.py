@@ -183,10 +183,8 @@ class Publisher:
             return None
         return _Ready(zone, note, expected, version)
 
-    def sign(
-        self, blobs: Blobs, zone: bytes, source: Source, published: PublishedVersion | None
-    ) -> PublishedVersion:
-        """The next published version of *zone*, verified; incremental where keys and policy are those of *published*."""
+    def sign(self, blobs: Blobs, zone: bytes, source: Source, published: PublishedVersion | None) -> PublishedVersion:
+        """The next published version of *zone*, verified; incremental where *published* has its keys and policy."""
         now = self._clock()
         settings = ZoneSettings.from_json(source.settings)
         policy = settings.effective_policy(self._policy)
@@ -281,7 +279,9 @@ def published_note(store: Store, zone: bytes) -> Dirty | None:
     if document is None:
         return None
     problem = document.value.get("problem")
-    return Dirty(str(document.value["name"]), bool(document.value.get("removed")), None if problem is None else str(problem))
+    return Dirty(
+        str(document.value["name"]), bool(document.value.get("removed")), None if problem is None else str(problem)
+    )
 
 
 def load_source(store: Store, zone: bytes) -> tuple[Source, int]:

@@ -50,16 +50,16 @@ class Changes:
 
 
 class Store(Protocol):
-    """A backend. Every call is safe to make from any thread. All raise ``StoreUnavailable`` when the backend is away."""
+    """A backend. Every call is safe to make from any thread. All raise ``StoreUnavailable``."""
 
     def get(self, key: str) -> Document | None:
         """The document at *key*, or ``None``."""
 
     def scan(self, prefix: str, after: str = "", limit: int = 1000) -> list[Document]:
-        """Up to *limit* documents whose key begins with *prefix* and is greater than *after*, in key (code point) order."""
+        """Up to *limit* documents whose key begins with *prefix* and is greater than *after*, in code point order."""
 
     def commit(self, transaction: Transaction) -> int:
-        """Apply *transaction* durably; returns the store's new revision, greater than all before. Raises ``Conflict``."""
+        """Apply *transaction* durably; returns the new revision, greater than all before. Raises ``Conflict``."""
 
     def read_blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """The blobs of *digests* (hex SHA-256) that exist; absent ones are left out."""

@@ -82,16 +82,16 @@ class MemoryStore:
         """Wait up to *timeout* seconds for commits later than revision *after*."""
         with self._changed:
             self._changed.wait_for(lambda: self._revision > after, timeout)
-            changed = [(revision, key) for key, (revision, _) in self._documents.items() if revision > after]
+            changed = [(revision, key) for key, (revision, _value) in self._documents.items() if revision > after]
             changed += [(revision, key) for key, revision in self._deleted.items() if revision > after]
-            return Changes(self._revision, tuple(key for _, key in sorted(changed)))
+            return Changes(self._revision, tuple(key for _revision, key in sorted(changed)))
 
     def sweep(self, keep: Iterable[str]) -> int:
         """Remove blobs that are not in *keep* and were last written more than the grace ago; returns how many."""
         kept = set(keep)
         with self._changed:
             oldest = self._clock() - self._grace
-            doomed = [d for d, (written, _) in self._blobs.items() if d not in kept and written < oldest]
+            doomed = [d for d, (written, _data) in self._blobs.items() if d not in kept and written < oldest]
             for digest in doomed:
                 del self._blobs[digest]
             return len(doomed)

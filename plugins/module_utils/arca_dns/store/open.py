@@ -56,7 +56,7 @@ def _check(backend_type: str, options: Mapping[str, object]) -> dict[str, object
         else:
             says = "a text that is not empty" if wanted is str else "a number of seconds"
             places.append(Place(f"must be {says}", pointer=pointer))
-    for name, (_, required) in known.items():
+    for name, (_type, required) in known.items():
         if required and name not in options:
             places.append(Place("is missing", pointer=f"backend.{backend_type}.{name}"))
     if places:

@@ -91,9 +91,7 @@ _ESCAPED = frozenset(b'".;\\@$()')
 def _label_text(label: bytes) -> str:
     if label.isalnum():
         return label.decode("ascii")
-    return "".join(
-        f"\\{chr(c)}" if c in _ESCAPED else chr(c) if 0x20 < c < 0x7F else f"\\{c:03d}" for c in label
-    )
+    return "".join(f"\\{chr(c)}" if c in _ESCAPED else chr(c) if 0x20 < c < 0x7F else f"\\{c:03d}" for c in label)
 
 
 def to_text(name: bytes) -> str:
@@ -122,7 +120,7 @@ def from_text(text: str, origin: bytes | None = ROOT) -> bytes:
         else:
             parsed = dns.name.from_unicode(text, None, dns.name.IDNA_2008_UTS_46)
     except (dns.exception.DNSException, UnicodeError, ValueError) as error:
-        raise BadName(f"{text!r} is not a domain name: {error or type(error).__name__}") from None
+        raise BadName(f"{text!r} is not a domain name: {str(error) or type(error).__name__}") from None
     wire = b"".join(bytes((len(label),)) + label.lower() for label in parsed.labels)
     if not parsed.is_absolute():
         if origin is None:

@@ -27,7 +27,7 @@ MAX_TTL = 2**31 - 1
 
 def type_text(rdtype: int) -> str:
     """The mnemonic of *rdtype*, or ``TYPE65280`` form (RFC 3597 section 5)."""
-    return str(dns.rdatatype.to_text(rdtype))
+    return str(dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rdtype)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,7 @@ class RRset:
 
     def wire(self) -> bytes:
         """The RRs one after the other, as they stand in leaves and transfers."""
-        return b"".join(
-            self.owner + _FIXED.pack(self.rdtype, 1, self.ttl, len(rdata)) + rdata for rdata in self.rdatas
-        )
+        return b"".join(self.owner + _FIXED.pack(self.rdtype, 1, self.ttl, len(rdata)) + rdata for rdata in self.rdatas)
 
     def __len__(self) -> int:
         return len(self.rdatas)
@@ -93,7 +91,7 @@ def iterate(data: bytes) -> Iterator[RR]:
 
 
 def node_of(data: bytes) -> dict[int, RRset]:
-    """The RRsets of one owner from its RRs; RRSIGs are under type 46, all of them in one RRset whose TTL is that of the first."""
+    """The RRsets of one owner from its RRs; all RRSIGs are one RRset, under type 46, whose TTL is that of the first."""
     found: dict[int, list[RR]] = {}
     for rr in iterate(data):
         found.setdefault(rr.rdtype, []).append(rr)

@@ -132,9 +132,7 @@ def _inner_bytes(height: int, entries: list[_Entry]) -> bytes:
     for entry in entries:
         stats = entry.stats
         parts.append(entry.first)
-        parts.append(
-            _ENTRY.pack(bytes.fromhex(entry.digest), stats.owners, stats.records, stats.earliest_expiry)
-        )
+        parts.append(_ENTRY.pack(bytes.fromhex(entry.digest), stats.owners, stats.records, stats.earliest_expiry))
     return b"".join(parts)
 
 
@@ -544,7 +542,7 @@ def _frontier(tree: Tree) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class ZoneRoot:
-    """The three trees of a zone under one digest: the apex, the names below it, and the NSEC3 owners (signed zones only).
+    """The three trees of a zone under one digest: the apex, the names below it, and the NSEC3 owners (if signed).
 
     The apex stands alone because its SOA changes with every version; NSEC3 owners stand alone so that a
     neighbour in their chain is a neighbour in their tree.
