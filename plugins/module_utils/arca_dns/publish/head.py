@@ -166,9 +166,7 @@ def _parse(payload: str) -> Head:
         value = json.loads(payload)
         head = Head(**value)
         numbers = (head.revision, head.issued, head.expires, head.mass_removal)
-        if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers) or not isinstance(
-            head.ring, str
-        ):
+        if {type(number) for number in numbers} != {int} or not isinstance(head.ring, str):
             raise TypeError
         if head.catalog is not None and (len(head.catalog) != 64 or bytes.fromhex(head.catalog).hex() != head.catalog):
             raise ValueError
