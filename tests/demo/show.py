@@ -16,7 +16,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
-from support import PREFIXES, announced, api, on, until  # noqa: E402
+from support import PREFIXES, announced, api, on, until
 
 console = Console()
 NAME = "www.arca.example"
@@ -33,7 +33,12 @@ def show_edges() -> None:
     """The table of edges."""
     found = until("every edge attests the current head", edges, seconds=60, every=0.5)
     table = Table(title="Edges", show_lines=True)
-    for column in ("edge", "prefixes announced (as the router has them)", "head attested", "zones served, with serials"):
+    for column in (
+        "edge",
+        "prefixes announced (as the router has them)",
+        "head attested",
+        "zones served, with serials",
+    ):
         table.add_column(column)
     for edge in sorted(found, key=lambda edge: str(edge["edge"])):
         name = str(edge["edge"])
@@ -54,17 +59,17 @@ def main() -> int:
     """Show it; 1 if it does not work."""
     try:
         show_edges()
-        console.print(f"\nOn the client: [bold]dig @127.0.0.1 +dnssec {NAME} A[/bold]  (Unbound validates; it asks 203.0.113.53)\n")
+        console.print(f"\nOn the client: [bold]dig @127.0.0.1 +dnssec {NAME} A[/bold] (a validating Unbound)\n")
         console.print(until("a validated answer on the client", validated, seconds=30, every=0.5), highlight=False)
     except AssertionError as error:
         console.print(f"[red]The demo does not work:[/red] {error}", highlight=False)
         return 1
-    console.print("[green]The answer is signed, validated (flag [bold]ad[/bold]) and came from the anycast address.[/green] Try next:\n")
+    console.print("[green]Signed, validated (flag [bold]ad[/bold]), from the anycast address.[/green] Try next:\n")
     for command in (
         "tests/lab/lab exec client -- dig @203.0.113.53 +dnssec no-such-name.arca.example",
-        "tests/lab/lab exec edge1 -- systemctl stop nsd      # edge1 withdraws, edge2 answers; `start nsd` brings it back",
-        "$EDITOR inventories/lab/zones/arca.example.zone && "
-        ".venv/bin/ansible-playbook -i inventories/lab playbooks/zones.yml --check --diff",
+        "tests/lab/lab exec edge1 -- systemctl stop nsd  # edge1 withdraws, edge2 answers; `start nsd`: back",
+        "$EDITOR inventories/lab/zones/arca.example.zone"
+        " && .venv/bin/ansible-playbook -i inventories/lab playbooks/zones.yml --diff",
     ):
         console.print(f"  {command}", highlight=False, soft_wrap=True)
     return 0

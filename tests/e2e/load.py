@@ -56,7 +56,7 @@ async def one() -> None:
         transport.sendto(query.to_wire())
         wire = await asyncio.wait_for(protocol.answer, TIMEOUT)
         record = [sent, time.time() - sent, nsid(wire)]
-    except (asyncio.TimeoutError, OSError):
+    except (TimeoutError, OSError):
         record = [sent, None, ""]
     finally:
         transport.close()

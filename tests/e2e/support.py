@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the end-to-end tests share: commands on lab hosts, playbook runs, API calls, queries as the client sends them."""
+"""What the end-to-end tests share: commands on lab hosts, playbook runs, API calls, queries."""
 
 from __future__ import annotations
 

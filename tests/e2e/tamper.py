@@ -48,7 +48,9 @@ class Handler(BaseHTTPRequestHandler):
     def _pass_on(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         data = self.rfile.read(length) if length else None
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "accept-encoding")}
+        headers = {
+            name: value for name, value in self.headers.items() if name.lower() not in ("host", "accept-encoding")
+        }
         path = self.path
         if mode == "old-head" and "/heads/" in path:
             path = path.partition("?")[0]  # no long poll: the old head is the answer

@@ -75,8 +75,10 @@ def test_nsd_itself_reports_the_transfer() -> None:
     for edge in EDGES:
         until(
             f"NSD on {edge} logs the update",
-            lambda edge=edge: "zone arca.example. received update" in journal(edge, "nsd", since[edge])
-            or "zone arca.example received update" in journal(edge, "nsd", since[edge]),
+            lambda edge=edge: (
+                "zone arca.example. received update" in journal(edge, "nsd", since[edge])
+                or "zone arca.example received update" in journal(edge, "nsd", since[edge])
+            ),
             seconds=5,
         )
 

@@ -68,9 +68,7 @@ def test_an_unknown_api_key_gets_401() -> None:
 def test_a_plan_that_would_empty_a_zone_is_refused() -> None:
     zone = api("GET", f"/zones/{ZONE}").json()
     apex = [record for record in zone["records"] if record["name"] == "@" and record["type"] == "NS"]
-    answer = api(
-        "PUT", f"/zones/{ZONE}", body={**zone, "records": apex}, headers=[f"If-Match: {etag(ZONE)}"]
-    )
+    answer = api("PUT", f"/zones/{ZONE}", body={**zone, "records": apex}, headers=[f"If-Match: {etag(ZONE)}"])
     if answer.status == 422:  # the name servers' addresses are gone too: keep those and nothing else
         hosts = [record for record in zone["records"] if record["name"].startswith("ns")]
         answer = api(
