@@ -3,7 +3,8 @@
 
 """Asks one or many questions at the service addresses and through the validating resolver; run in the client's network.
 
-Reads ``{"anchors": {zone: [DS …]}, "rrsets": [[owner, type] …], "denials": [[owner, type, kind] …]}`` from standard input and prints a JSON list of everything that is wrong; an empty list means that all of it validates.
+Reads ``{"anchors": {zone: [DS …]}, "rrsets": [[owner, type] …], "denials": [[owner, type, kind] …]}`` from standard
+input and prints a JSON list of everything that is wrong; an empty list means that all of it validates.
 Signatures are checked here with dnspython, independently of the library; denial is judged by Unbound.
 """
 
