@@ -1,0 +1,220 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The daemon's loop: probe, decide, tell BIRD, read back, write the state file; then wait for the next round.
+
+What BIRD exports is the truth: it is read every round, and a prefix that BIRD announces
+or withholds against the decision is put right, so a restarted or reconfigured BIRD follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from .bird import BirdError, Prefix, RouteController, Routes
+from .decision import Decision, Health, Memory, Round, Thresholds
+from .probe import Check
+from .state import CheckState, PrefixState, SessionState, State, timestamp, write
+from .systemd import notify
+
+log = structlog.get_logger()
+
+
+class Rounds(Protocol):
+    """What runs the checks; :class:`.probe.Prober` is the real one."""
+
+    async def round(self) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
+        """Run all checks once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Time, as the daemon needs it: *monotonic* seconds for decisions, *utc* for people."""
+
+    monotonic: Callable[[], float]
+    utc: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between the starts of two rounds: normally, and while a prefix is about to move."""
+
+    normal: float
+    fast: float
+
+
+class Daemon:
+    """Keeps what is announced in step with what the checks say."""
+
+    def __init__(
+        self,
+        prefixes: Iterable[Prefix],
+        thresholds: Thresholds,
+        rounds: Rounds,
+        bird: RouteController,
+        clocks: Clocks,
+        state_file: Path,
+        memories: Mapping[str, Memory] | None = None,
+    ) -> None:
+        memories = memories or {}
+        self._decisions = {prefix: Decision(thresholds, memories.get(str(prefix))) for prefix in prefixes}
+        self._rounds = rounds
+        self._bird = bird
+        self._clocks = clocks
+        self._state_file = state_file
+        self._routes = Routes()
+        self._bird_problem: str | None = "not read yet"
+        self._adopted = False
+        self._checks: tuple[Check, ...] = ()
+        self._health: dict[Prefix, Health] = {}
+        self._since: dict[Prefix, tuple[bool, datetime]] = {}
+        self._last_withdrawal: dict[Prefix, datetime] = {}
+
+    async def run(self, pace: Pace, stop: asyncio.Event) -> None:
+        """Run rounds until *stop* is set."""
+        await self._read_routes()
+        self._write_state()
+        notify("READY=1")
+        while not stop.is_set():
+            began = self._clocks.monotonic()
+            await self.step()
+            notify("WATCHDOG=1", f"STATUS={self._summary()}")
+            changing = any(decision.changing for decision in self._decisions.values())
+            pause = (pace.fast if changing else pace.normal) - (self._clocks.monotonic() - began)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), max(0.0, pause))
+
+    async def step(self) -> None:
+        """One round, and all that follows from it."""
+        rounds, self._checks = await self._rounds.round()
+        now = self._clocks.monotonic()
+        for prefix, decision in self._decisions.items():
+            moved = decision.observe(rounds[prefix], now)
+            self._tell(prefix, decision, moved)
+        await self._reconcile()
+        self._write_state()
+
+    async def stop(self, withdraw: bool) -> None:
+        """Leave: with *withdraw*, take every prefix back first and see that it is gone."""
+        if withdraw:
+            results = await asyncio.gather(*map(self._bird.withdraw, self._decisions), return_exceptions=True)
+            for prefix, result in zip(self._decisions, results, strict=True):
+                log.info(
+                    "stopping", prefix=str(prefix), withdrawn=result is None, error=str(result) if result else None
+                )
+            await self._read_routes()
+            self._write_state()
+        else:
+            log.info("stopping", announced=[str(prefix) for prefix in self._announced()])
+
+    async def _reconcile(self) -> None:
+        await self._read_routes()
+        wrong = {p: d.wanted for p, d in self._decisions.items() if self._routes.enabled.get(p, False) != d.wanted}
+        if self._bird_problem is not None:
+            # A withdrawal is tried even if BIRD could not be read.
+            wrong = {prefix: False for prefix, decision in self._decisions.items() if not decision.wanted}
+        else:
+            for prefix in [prefix for prefix in wrong if prefix not in self._routes.enabled]:
+                del wrong[prefix]
+                self._bird_problem = f"BIRD's configuration has no protocol for {prefix}"
+        if not wrong:
+            return
+        moves: list[Awaitable[None]] = [
+            self._bird.announce(prefix) if wanted else self._bird.withdraw(prefix) for prefix, wanted in wrong.items()
+        ]
+        problem = self._bird_problem
+        for prefix, result in zip(wrong, await asyncio.gather(*moves, return_exceptions=True), strict=True):
+            if isinstance(result, BirdError):
+                problem = str(result)
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                log.info("announced" if wrong[prefix] else "withdrawn", prefix=str(prefix))
+        await self._read_routes()
+        self._bird_problem = self._bird_problem or problem
+
+    async def _read_routes(self) -> None:
+        try:
+            self._routes = await self._bird.read()
+        except BirdError as error:
+            if str(error) != self._bird_problem:
+                log.error("bird unavailable", reason=str(error))
+            self._routes = Routes()
+            self._bird_problem = str(error)
+            return
+        self._bird_problem = None
+        if not self._adopted:
+            self._adopted = True
+            for prefix, decision in self._decisions.items():
+                if self._routes.enabled.get(prefix):
+                    decision.adopt()
+                    log.info("adopted", prefix=str(prefix), wanted=decision.wanted)
+
+    def _announced(self) -> list[Prefix]:
+        return [prefix for prefix in self._decisions if self._routes.exported.get(prefix)]
+
+    def _tell(self, prefix: Prefix, decision: Decision, moved: bool) -> None:
+        if moved and not decision.wanted:
+            self._last_withdrawal[prefix] = self._clocks.utc()
+            held = decision.held_for(self._clocks.monotonic())
+            log.warning("withdrawing", prefix=str(prefix), reasons=decision.reasons, held_for_seconds=round(held))
+        elif moved:
+            log.info("announcing", prefix=str(prefix), good_rounds=decision.good)
+        if self._health.get(prefix) != decision.health:
+            self._health[prefix] = decision.health
+            log.info("health", prefix=str(prefix), health=decision.health.value, reasons=decision.reasons)
+
+    def _summary(self) -> str:
+        announced = [str(prefix) for prefix in self._announced()]
+        return f"announced: {', '.join(announced) or 'nothing'}"
+
+    def _write_state(self) -> None:
+        now = self._clocks.utc()
+        try:
+            write(self._state_file, self._state(now))
+        except OSError as error:
+            log.error("state file not written", path=str(self._state_file), reason=str(error))
+
+    def _state(self, now: datetime) -> State:
+        announced = self._announced()
+        for prefix in self._decisions:
+            there = prefix in announced
+            if prefix not in self._since or self._since[prefix][0] != there:
+                self._since[prefix] = (there, now)
+        return State(
+            updated=timestamp(now),
+            announced=tuple(str(prefix) for prefix in announced),
+            prefixes=tuple(self._prefix_state(prefix, decision) for prefix, decision in self._decisions.items()),
+            sessions=tuple(SessionState(s.name, s.established) for s in self._routes.sessions),
+            checks=tuple(
+                CheckState(check.name, check.reason is None, check.reason, round(check.latency * 1000, 1))
+                for check in self._checks
+            ),
+            bird_problem=self._bird_problem,
+        )
+
+    def _prefix_state(self, prefix: Prefix, decision: Decision) -> PrefixState:
+        there, since = self._since[prefix]
+        last = self._last_withdrawal.get(prefix)
+        return PrefixState(
+            prefix=str(prefix),
+            state="announced" if there else "withdrawn",
+            wanted="announced" if decision.wanted else "withdrawn",
+            health=decision.health.value,
+            since=timestamp(since),
+            good_rounds=decision.good,
+            bad_rounds=decision.bad,
+            exported_to=self._routes.exported.get(prefix, ()),
+            reasons=decision.reasons,
+            held_for_seconds=round(decision.held_for(self._clocks.monotonic())),
+            last_withdrawal=timestamp(last) if last else None,
+            memory=decision.memory,
+        )

@@ -1,0 +1,265 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""One round of checks: asks this host's own servers over UDP and TCP and judges each answer.
+
+Every query to a service address is also sent *from* that address: if the host does not
+hold it, the query fails instead of being answered by another site of the same anycast.
+What a round means for a prefix is decided in :mod:`.decision`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Literal, TypeAlias
+
+import dns.asyncquery
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from arca_dns.dnssec.verifier import verify_rrset
+from arca_dns.errors import ArcaError
+from arca_dns.zone.rr import RRset, serial_newer
+
+from .bird import Prefix
+from .decision import Round
+from .served import Served, ServedZone
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Transport: TypeAlias = Literal["udp", "tcp"]
+
+#: What fits every path unfragmented (DNS flag day 2020); the edges' servers are configured alike.
+_PAYLOAD = 1232
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server's address; *local* when the query must come from that very address."""
+
+    address: Address
+    port: int
+    local: bool
+
+    def __str__(self) -> str:
+        return f"{self.address}" if self.port == 53 else f"{self.address}#{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question and what came of it; *reason* is ``None`` for a right answer."""
+
+    server: Literal["nsd", "unbound"]
+    target: Target
+    transport: Transport
+    zone: str
+    reason: str | None
+    latency: float
+
+    @property
+    def name(self) -> str:
+        """What was asked, in a few words."""
+        return f"{self.server} {self.transport} {self.target} {self.zone} SOA"
+
+
+Exchange: TypeAlias = Callable[[dns.message.Message, Target, Transport, float], Awaitable[dns.message.Message]]
+
+
+async def exchange(
+    query: dns.message.Message, target: Target, transport: Transport, timeout: float
+) -> dns.message.Message:
+    """Ask over the network. Raises :class:`OSError` or :class:`dns.exception.DNSException`."""
+    ask = dns.asyncquery.udp if transport == "udp" else dns.asyncquery.tcp
+    source = str(target.address) if target.local else None
+    return await ask(query, str(target.address), timeout, target.port, source=source)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a round asks: service addresses per prefix, further servers, zones, and the limits."""
+
+    services: Mapping[Prefix, tuple[Address, ...]]
+    nsd_server: Target | None = None
+    unbound_server: Target | None = None
+    zones: tuple[str, ...] = ()
+    timeout: float = 1.0
+    latency_limit: float = 0.2
+
+
+class Prober:
+    """Runs rounds; keeps a zone's DNSKEY RRset as long as its serial stays."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        read_served: Callable[[], tuple[Served, str | None]],
+        monotonic: Callable[[], float],
+        wall_clock: Callable[[], float],
+        exchange: Exchange = exchange,
+    ) -> None:
+        self._plan = plan
+        self._read_served = read_served
+        self._monotonic = monotonic
+        self._wall_clock = wall_clock
+        self._exchange = exchange
+        self._keys: dict[tuple[Target, str], tuple[int, tuple[bytes, ...]]] = {}
+
+    async def round(self) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
+        """Ask everything once, all at the same time."""
+        served, problem = self._read_served()
+        zones = served.to_probe(self._plan.zones)
+        checks = await asyncio.gather(*self._checks(zones))
+        if any(check.reason for check in checks):
+            # A zone that the agent has taken out of service meanwhile is rightly refused.
+            now_served = self._read_served()[0].zones
+            checks = [check for check in checks if check.reason is None or check.zone in now_served]
+        soft = [*served.problems, *([problem] if problem else ())]
+        if not zones:
+            nothing = (problem or "no zone has been proved to be served yet: nothing to announce",)
+            return {prefix: Round(hard=nothing) for prefix in self._plan.services}, ()
+        return {prefix: self._judge(prefix, checks, soft) for prefix in self._plan.services}, tuple(checks)
+
+    def _checks(self, zones: Iterable[ServedZone]) -> Iterable[Awaitable[Check]]:
+        targets = {
+            Target(address, 53, True): None for addresses in self._plan.services.values() for address in addresses
+        }
+        if self._plan.nsd_server:
+            targets[self._plan.nsd_server] = None
+        transports: tuple[Transport, ...] = ("udp", "tcp")
+        for zone in zones:
+            for transport in transports:
+                for target in targets:
+                    yield self._authoritative(zone, target, transport)
+                if self._plan.unbound_server:
+                    yield self._resolver(zone, self._plan.unbound_server, transport)
+
+    def _judge(self, prefix: Prefix, checks: Iterable[Check], soft: Iterable[str]) -> Round:
+        addresses = self._plan.services[prefix]
+        hard: list[str] = []
+        light = list(soft)
+        for check in checks:
+            here = check.target.address in addresses or check.target == self._plan.nsd_server
+            if check.reason is not None:
+                if here:
+                    hard.append(f"{check.name}: {check.reason}")
+                elif check.server == "unbound":
+                    light.append(f"{check.name}: {check.reason}")
+            elif here and check.latency > self._plan.latency_limit:
+                light.append(f"{check.name}: took {check.latency * 1000:.0f} ms")
+        return Round(tuple(hard), tuple(light))
+
+    async def _authoritative(self, zone: ServedZone, target: Target, transport: Transport) -> Check:
+        async def ask() -> str | None:
+            answer = await self._ask(zone.name, dns.rdatatype.SOA, target, transport)
+            reason, serial = judge_soa(answer, zone)
+            if reason is not None or not zone.signed:
+                return reason
+            return judge_signature(answer, zone.name, await self._dnskeys(zone, serial, target), self._wall_clock())
+
+        return await self._timed("nsd", zone, target, transport, ask)
+
+    async def _resolver(self, zone: ServedZone, target: Target, transport: Transport) -> Check:
+        async def ask() -> str | None:
+            answer = await self._ask(zone.name, dns.rdatatype.SOA, target, transport, recursive=True)
+            if answer.rcode() != dns.rcode.NOERROR:
+                return f"answered {dns.rcode.to_text(answer.rcode())}"
+            return None if _find(answer, zone.name, dns.rdatatype.SOA) else "no SOA in the answer"
+
+        return await self._timed("unbound", zone, target, transport, ask)
+
+    async def _timed(
+        self,
+        server: Literal["nsd", "unbound"],
+        zone: ServedZone,
+        target: Target,
+        transport: Transport,
+        ask: Callable[[], Awaitable[str | None]],
+    ) -> Check:
+        began = self._monotonic()
+        try:
+            async with asyncio.timeout(self._plan.timeout):
+                reason = await ask()
+        except (TimeoutError, dns.exception.Timeout):
+            reason = f"no answer within {self._plan.timeout:g} s"
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                reason = f"{target.address} is no address of this host: is arca-dns-anycast.service running?"
+            else:
+                reason = f"no answer: {error.strerror or error}"
+        except dns.exception.DNSException as error:
+            reason = f"an answer that is none: {error}"
+        except EOFError:
+            reason = "the connection was closed without an answer"
+        return Check(server, target, transport, zone.name, reason, self._monotonic() - began)
+
+    async def _dnskeys(self, zone: ServedZone, serial: int, target: Target) -> tuple[bytes, ...]:
+        known = self._keys.get((target, zone.name))
+        if known is not None and known[0] == serial:
+            return known[1]
+        answer = await self._ask(zone.name, dns.rdatatype.DNSKEY, target, "tcp")
+        found = _find(answer, zone.name, dns.rdatatype.DNSKEY)
+        keys = tuple(rdata.to_digestable() for rdata in found) if found else ()
+        self._keys[target, zone.name] = (serial, keys)
+        return keys
+
+    async def _ask(
+        self, zone: str, rdtype: dns.rdatatype.RdataType, target: Target, transport: Transport, recursive: bool = False
+    ) -> dns.message.Message:
+        query = dns.message.make_query(zone, rdtype, want_dnssec=True, payload=_PAYLOAD)
+        if not recursive:
+            query.flags &= ~dns.flags.RD
+        return await self._exchange(query, target, transport, self._plan.timeout)
+
+
+def judge_soa(answer: dns.message.Message, zone: ServedZone) -> tuple[str | None, int]:
+    """What is wrong with an authoritative answer to ``zone SOA`` (``None``: nothing), and its serial."""
+    if answer.rcode() != dns.rcode.NOERROR:
+        return f"answered {dns.rcode.to_text(answer.rcode())}", 0
+    if not answer.flags & dns.flags.AA:
+        return "the answer is not authoritative", 0
+    found = _find(answer, zone.name, dns.rdatatype.SOA)
+    if not found:
+        return "no SOA in the answer", 0
+    serial = int(found[0].serial)
+    if serial_newer(zone.serial, serial):
+        return f"serial {serial} is older than {zone.serial}, which has been served before", serial
+    return None, serial
+
+
+def judge_signature(answer: dns.message.Message, zone: str, dnskeys: tuple[bytes, ...], now: float) -> str | None:
+    """Why no RRSIG of the SOA in *answer* validates with *dnskeys* at *now* (unix seconds); ``None`` if one does."""
+    if not dnskeys:
+        return "the zone should be signed, but has no DNSKEY"
+    soa = _find(answer, zone, dns.rdatatype.SOA)
+    signatures = _find(answer, zone, dns.rdatatype.RRSIG, dns.rdatatype.SOA)
+    if not soa or not signatures:
+        return "the SOA has no RRSIG"
+    owner = soa.name.to_digestable()
+    rrset = RRset.of(owner, int(soa.rdtype), soa.ttl, [rdata.to_digestable() for rdata in soa])
+    reason = None
+    for signature in signatures:
+        try:
+            verify_rrset(rrset, signature.to_digestable(), dnskeys, int(now))
+        except ArcaError as error:
+            reason = str(error)
+        else:
+            return None
+    return f"bogus: {reason}"
+
+
+def _find(
+    answer: dns.message.Message,
+    zone: str,
+    rdtype: dns.rdatatype.RdataType,
+    covers: dns.rdatatype.RdataType = dns.rdatatype.NONE,
+) -> dns.rrset.RRset | None:
+    return answer.get_rrset(answer.answer, dns.name.from_text(zone), dns.rdataclass.IN, rdtype, covers)

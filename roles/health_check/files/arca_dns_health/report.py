@@ -1,0 +1,67 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The state file in words: one line per prefix, or all that is known about why it is as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from .state import Document
+
+
+#: A file older than this was left by a daemon that no longer runs its rounds.
+STALE_AFTER = timedelta(seconds=60)
+
+
+def age(state: Document, now: datetime) -> timedelta:
+    """How old the state is."""
+    written = datetime.strptime(state["updated"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return now - written
+
+
+def status_lines(state: Document, now: datetime) -> Iterator[str]:
+    """One line per prefix, after a warning if the state is old."""
+    yield from _warnings(state, now)
+    for entry in state["prefixes"]:
+        to = f" to {', '.join(entry['exported_to'])}" if entry["exported_to"] else ""
+        yield f"{entry['prefix']}  {entry['state']}{to}, {entry['health']}, since {entry['since']}"
+
+
+def explain_lines(state: Document, now: datetime) -> Iterator[str]:
+    """Why each prefix is announced or not, with every check and session."""
+    yield from _warnings(state, now)
+    for entry in state["prefixes"]:
+        yield f"{entry['prefix']} is {entry['state']} since {entry['since']}"
+        yield f"  the checks want it {entry['wanted']}; the latest round was {entry['health']}"
+        if entry["state"] == "announced":
+            yield f"  BIRD exports it to {', '.join(entry['exported_to'])}"
+        elif entry["wanted"] == "announced":
+            yield "  no established BGP session has got it: see the sessions below"
+        elif entry["held_for_seconds"]:
+            yield f"  held down for {entry['held_for_seconds']} s more, because it has been flapping"
+        else:
+            yield f"  good rounds in a row: {entry['good_rounds']}; bad rounds in a row: {entry['bad_rounds']}"
+        if entry["last_withdrawal"]:
+            yield f"  last withdrawn by the checks at {entry['last_withdrawal']}"
+        for reason in entry["reasons"]:
+            yield f"  reason: {reason}"
+    yield "checks"
+    for check in state["checks"]:
+        yield f"  {'ok ' if check['ok'] else 'BAD'} {check['check']} ({check['latency_ms']} ms) {check['reason'] or ''}".rstrip()
+    if not state["checks"]:
+        yield "  none has run"
+    yield "BGP sessions"
+    for session in state["sessions"]:
+        yield f"  {session['name']}: {'established' if session['established'] else 'not established'}"
+    if not state["sessions"]:
+        yield "  none"
+
+
+def _warnings(state: Document, now: datetime) -> Iterator[str]:
+    old = age(state, now)
+    if old > STALE_AFTER:
+        yield f"WARNING: this is {old.total_seconds():.0f} s old: is arca-dns-health.service running?"
+    if state["bird_problem"]:
+        yield f"WARNING: {state['bird_problem']}"

@@ -1,0 +1,114 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The daemon's settings, made from the edge's configuration file; which service addresses a prefix has is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+from arca_dns.edge_config import EdgeConfig
+from arca_dns.errors import ConfigError, Place
+from arca_dns.zone import names
+
+from .bird import Prefix
+from .daemon import Pace
+from .decision import Thresholds
+from .probe import Address, Plan, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that :mod:`.cli` needs to put a daemon together."""
+
+    plan: Plan
+    thresholds: Thresholds
+    pace: Pace
+    bird_socket: str
+    bird_state_directory: Path
+    served_file: Path
+    state_file: Path
+    withdraw_on_stop: bool
+
+    @classmethod
+    def of(cls, config: EdgeConfig) -> Settings:
+        """Read them from *config*. Raises :class:`ConfigError`."""
+        health = config.health
+        return cls(
+            plan=Plan(
+                services=services(config.bird.anycast_prefixes, config.bird.service_addresses),
+                nsd_server=_target("/health/nsd_server", health.nsd_server),
+                unbound_server=_target("/health/unbound_server", health.unbound_server),
+                zones=tuple(names.to_text(names.from_text(zone)) for zone in health.zones),
+                timeout=health.timeout,
+                latency_limit=health.latency_limit,
+            ),
+            thresholds=Thresholds(
+                failure=health.failure_threshold,
+                recovery=health.recovery_threshold,
+                hold_down=health.hold_down,
+                hold_down_max=health.hold_down_max,
+                flap_window=health.flap_window,
+                flap_limit=health.flap_limit,
+            ),
+            pace=Pace(health.check_interval, min(health.fast_interval, health.check_interval)),
+            bird_socket=config.bird.socket_path,
+            bird_state_directory=Path(config.bird.state_directory),
+            served_file=Path(config.agent.state_directory) / "served.json",
+            state_file=Path(health.state_file),
+            withdraw_on_stop=health.on_stop == "withdraw",
+        )
+
+
+def services(prefixes: Iterable[str], addresses: Iterable[str]) -> dict[Prefix, tuple[Address, ...]]:
+    """The service addresses inside each prefix; a host prefix (/32, /128) is its own. Raises :class:`ConfigError`."""
+    found: dict[Prefix, tuple[Address, ...]] = {}
+    problems = []
+    known = []
+    for index, text in enumerate(addresses):
+        try:
+            known.append(ip_address(text))
+        except ValueError as error:
+            problems.append(Place(str(error), pointer=f"/bird/service_addresses/{index}"))
+    for index, text in enumerate(prefixes):
+        pointer = f"/bird/anycast_prefixes/{index}"
+        try:
+            prefix = ip_network(text)
+        except ValueError as error:
+            problems.append(Place(str(error), pointer=pointer))
+            continue
+        inside = tuple(address for address in known if address in prefix)
+        if not inside and prefix.num_addresses == 1:
+            inside = (prefix.network_address,)
+        if not inside:
+            problems.append(
+                Place(f"no service address lies in {prefix}: name one in bird.service_addresses", pointer=pointer)
+            )
+        found[prefix] = inside
+    if not found and not problems:
+        problems.append(Place("names no prefix, so there is nothing to announce", pointer="/bird/anycast_prefixes"))
+    if problems:
+        raise ConfigError("the anycast prefixes cannot be used", problems)
+    return found
+
+
+def _target(pointer: str, text: str) -> Target | None:
+    """``address`` or ``address:port`` (``[address]:port`` for IPv6); empty is none."""
+    if not text:
+        return None
+    host, port = text, "53"
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") or "53"
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    try:
+        number = int(port)
+        if not 0 < number < 65536:
+            raise ValueError(f"{port} is no port")
+        return Target(ip_address(host), number, local=False)
+    except ValueError as error:
+        raise ConfigError("a server's address cannot be read", [Place(str(error), pointer=pointer)]) from None

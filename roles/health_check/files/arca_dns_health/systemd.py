@@ -1,0 +1,69 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the daemon tells systemd and asks it: readiness, the watchdog, and whether a stop is a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+
+def notify(*assignments: str) -> None:
+    """Send ``READY=1`` and the like, if the process runs under systemd (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.sendto("\n".join(assignments).encode(), address)
+        except OSError:
+            return  # a manager that does not listen must not stop the checks
+
+
+def own_unit(cgroup: Path = Path("/proc/self/cgroup")) -> str | None:
+    """The service that this process runs in, from its control group; ``None`` outside one."""
+    try:
+        text = cgroup.read_text(encoding="ascii")
+    except OSError:
+        return None
+    for line in text.splitlines():
+        for part in reversed(line.split("/")):
+            if part.endswith(".service"):
+                return part
+    return None
+
+
+def is_restart(unit: str, jobs: str) -> bool:
+    """Whether *jobs*, the lines of ``systemctl list-jobs``, say that *unit* is stopped only to be started again."""
+    for line in jobs.splitlines():
+        fields = line.split()
+        if len(fields) >= 3 and fields[1] == unit:
+            return "restart" in fields[2]
+    return False
+
+
+async def restarting(timeout: float = 2.0) -> bool:
+    """Whether systemd is restarting this process's unit; in doubt it is not."""
+    unit = own_unit()
+    if unit is None:
+        return False
+    try:
+        async with asyncio.timeout(timeout):
+            process = await asyncio.create_subprocess_exec(
+                "systemctl",
+                "list-jobs",
+                "--no-legend",
+                "--no-pager",
+                "--plain",
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            output, _ = await process.communicate()
+    except (OSError, TimeoutError):
+        return False
+    return is_restart(unit, output.decode("utf-8", "replace"))
