@@ -211,7 +211,7 @@ class Lab:
                     container.mount_cgroups(self.settings)
                 self._each(everybody, lambda host: container.clear(self.settings, host))
                 network.remove_all()
-                container.unmount_cgroups(self.settings)
+                container.remove_traces(self.settings)
             folders = [self.settings.hosts, self.settings.ssh, *([self.settings.cache] if purge else [])]
             for folder in folders:
                 if folder.exists():

@@ -90,9 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     logs = commands.add_parser("logs", help="a host's journal; for a host that is down, the one on its disk")
     logs.add_argument("host", metavar="HOST")
     logs.add_argument("--console", action="store_true", help="what it printed on its console instead")
-    logs.add_argument(
-        "journalctl", metavar="-- ARG", nargs=argparse.REMAINDER, help="arguments of journalctl: -u nsd -f"
-    )
+    logs.add_argument("journalctl", metavar="ARG", nargs="*", help="after --, arguments of journalctl: -- -u nsd -f")
     logs.set_defaults(action=_logs)
 
     config = commands.add_parser("ssh-config", help="print the ssh client configuration that reaches the hosts")

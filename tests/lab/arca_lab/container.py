@@ -10,6 +10,7 @@ cgroup. Killing nspawn itself would orphan the container, so nobody here does.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -25,20 +26,7 @@ from .topology import Host
 GROUP = "arca-lab"
 STOP = signal.SIGRTMIN + 4  # systemd: power off
 
-# Arguments: name, namespace, base, upper, work, root, console, packages, wheels.
-BOOT_SCRIPT = f"""
-set -eu
-umount -R /sys/fs/cgroup
-mount -t cgroup2 cgroup2 /sys/fs/cgroup
-mkdir -p /sys/fs/cgroup/{GROUP}/"$1"
-echo $$ >/sys/fs/cgroup/{GROUP}/"$1"/cgroup.procs
-mount -t overlay overlay -o "lowerdir=$3,upperdir=$4,workdir=$5,volatile" "$6"
-export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_LOCK=0 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
-setsid --fork systemd-nspawn --quiet --boot --directory="$6" --machine="lab-$1" --hostname="$1" \
-    --register=no --keep-unit --network-namespace-path="$2" --capability=CAP_NET_ADMIN \
-    --resolv-conf=off --timezone=off --link-journal=no --console=read-only \
-    --bind-ro="$8:{PACKAGES_IN_HOST}" --bind-ro="$9:{WHEELS_IN_HOST}" </dev/null >>"$7" 2>&1
-"""
+SCRIPT = Path(__file__).with_name("host.sh")
 
 
 def mount_cgroups(settings: Settings) -> None:
@@ -48,8 +36,10 @@ def mount_cgroups(settings: Settings) -> None:
         run(["mount", "-t", "cgroup2", "arca-lab", settings.cgroups])
 
 
-def unmount_cgroups(settings: Settings) -> None:
-    """Remove the lab's cgroups and the view of them."""
+def remove_traces(settings: Settings) -> None:
+    """Remove the lab's cgroups, the view of them, and what nspawn forgets where /run is no tmpfs."""
+    for folder in Path("/run/systemd/nspawn/propagate").glob("lab-*"):
+        shutil.rmtree(folder, ignore_errors=True)
     if os.path.ismount(settings.cgroups):
         _remove_tree(settings.cgroups / GROUP)
         run(["umount", settings.cgroups])
@@ -108,19 +98,11 @@ def boot(settings: Settings, host: Host, disk: Disk, base: Path) -> None:
     clear(settings, host)
     network.plug(host)
     prepare_mount(disk)
-    arguments: list[str | Path] = [
-        host.name,
-        network.namespace_path(host.namespace),
-        base,
-        disk.upper,
-        disk.work,
-        disk.root,
-        disk.console,
-        settings.packages,
-        settings.wheels,
-    ]
+    binds = (f"{settings.packages}:{PACKAGES_IN_HOST}", f"{settings.wheels}:{WHEELS_IN_HOST}")
+    folders = (base, disk.upper, disk.work, disk.root, disk.console)
+    arguments: list[str | Path] = ["boot", host.name, host.namespace, *folders, *binds]
     try:
-        run(["unshare", "--mount", "--propagation", "slave", "bash", "-c", BOOT_SCRIPT, "boot", *arguments])
+        run(["unshare", "--mount", "--propagation", "slave", SCRIPT, *arguments])
     except CommandFailed as error:
         hint = ""
         if "overlay" in error.output:

@@ -76,7 +76,7 @@ def _plug(namespace: str, owner: str, port: Port) -> None:
     run(["ip", "-netns", SWITCH, "link", "delete", name], check=False)
     _batch(
         SWITCH,
-        f"link add {name} type veth peer name {port.interface} netns {namespace}",
+        f"link add {name} type veth peer name {port.interface} address {port.mac} netns {namespace}",
         f"link set dev {name} master {port.bridge} addrgenmode none",
         f"link set dev {name} up",
     )

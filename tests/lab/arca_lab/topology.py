@@ -40,6 +40,11 @@ class Port:
     address4: IPv4Interface
     address6: IPv6Interface | None = None
 
+    @property
+    def mac(self) -> str:
+        """The hardware address: as a real card's it stays, so that neighbours find a host after a reboot."""
+        return "02:" + ":".join(f"{octet:02x}" for octet in (0, *self.address4.ip.packed))
+
 
 @dataclass(frozen=True)
 class Host:
