@@ -21,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY = Path("plugins/module_utils/arca_dns")
+SHARED = Path("plugins/module_utils/ansible")  # what modules and lookups share
 
 # What each room of the library may import, itself and `__init__` (the version) aside.
 BASE = {"errors", "_deps"}
@@ -112,21 +113,24 @@ def check_library(path: Path, tree: ast.Module) -> Iterator[tuple[int, str]]:
             if target not in {room, "__version__"} and target not in ALLOWED.get(room, set()):
                 yield line, f"{room} may not import {target}"
         elif parts[0] == "ansible":
-            if room != "ansible":
-                yield line, f"{room} may not import Ansible"
+            yield line, f"{room} may not import Ansible"
         elif parts[0] not in sys.stdlib_module_names and room != "_deps":
             yield line, f"third-party import of {parts[0]}: take it from _deps"
 
 
 def check_plugin(path: Path, tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Modules and lookups reach the library through `ansible` and `client`, and its errors."""
+    """Modules and lookups reach the library through what they share, through `client` and its errors."""
     package = ["ansible_collections", "arca", "dns", *path.parent.parts]
+    shared = path.is_relative_to(SHARED)
+    allowed = ALLOWED["ansible"] if shared else {"client", "errors"}
     for line, name in imports(tree, package):
         parts = name.split(".")
         if name.startswith(f"{COLLECTION}.module_utils.arca_dns."):
             target = name.removeprefix(f"{COLLECTION}.module_utils.arca_dns.").split(".")[0]
-            if target not in {"ansible", "client", "errors"}:
-                yield line, f"a plugin imports {target}: only ansible, client and errors are its to use"
+            if target not in allowed:
+                yield line, f"{path.parent} may not import {target}, only {', '.join(sorted(allowed))}"
+        elif shared and name.startswith(f"{COLLECTION}.modules"):
+            yield line, "what modules share imports a module"
         elif parts[0] not in sys.stdlib_module_names | {"ansible", "ansible_collections"}:
             yield line, f"third-party import of {parts[0]} in a plugin"
 
