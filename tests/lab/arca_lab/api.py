@@ -124,7 +124,7 @@ class Lab:
     def _system_state(self, host: Host) -> str:
         """What systemd on the host says; empty when the host does not answer."""
         try:
-            return self.exec(host.name, "systemctl is-system-running", timeout=10).stdout.strip()
+            return self.exec(host.name, "systemctl is-system-running", timeout=5).stdout.strip()
         except subprocess.TimeoutExpired:
             return ""
 

@@ -109,8 +109,10 @@ def unplug(host: Host) -> None:
 
 
 def remove_bridge(bridge: str) -> None:
-    """Take a bridge out of the switch."""
-    run(["ip", "-netns", SWITCH, "link", "delete", bridge], check=False)
+    """Take a bridge out of the switch, with every cable that is plugged into it."""
+    ports = json.loads(run(["ip", "-netns", SWITCH, "-json", "link", "show", "master", bridge], check=False) or "[]")
+    for name in [*(port["ifname"] for port in ports if "ifname" in port), bridge]:
+        run(["ip", "-netns", SWITCH, "link", "delete", name], check=False)
 
 
 def remove_all() -> None:
