@@ -14,6 +14,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
@@ -37,7 +38,7 @@ from ..documents import (
     utc,
     zone_key,
 )
-from ..errors import ArcaError, Conflict, NotFound
+from ..errors import AlreadyExists, ArcaError, Conflict, NotFound
 from ..store.base import ABSENT, Document, JsonObject, Store, Transaction
 from ..zone import names
 from ..zone.rr import serial_newer
@@ -223,7 +224,8 @@ class Publisher:
     def _keys(self, zone: bytes, policy: Policy) -> Sequence[KeyPair]:
         keys = self._keystore.load(zone)
         if not keys:
-            self._keystore.add(generate_keys(policy, zone))
+            with suppress(AlreadyExists):  # another controller made them just now
+                self._keystore.add(generate_keys(policy, zone), first=True)
             keys = self._keystore.load(zone)
         return keys
 
