@@ -1,0 +1,176 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The client that is the library itself, in process: for hosts without a controller's daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..documents import ZoneSettings
+from ..service import Outcome as ServiceOutcome, Service, ZoneInfo
+from ..store.base import Json
+from ..zone import names, rdata
+from ..zone.changes import Change
+from ..zone.rr import DS, RRset, type_text
+from .base import DEFAULT_TTL, Difference, Outcome, Plan, Record, RecordSet, Write, ZoneContent, ZoneState
+from .content import assemble
+
+
+class LocalClient:
+    """A :class:`~.base.Client` on a service in this process; *actor* stands in the versions that it writes."""
+
+    def __init__(self, service: Service, *, actor: str) -> None:
+        self._service = service
+        self._actor = actor
+
+    def zone(self, name: str) -> ZoneState:
+        """See :class:`~.base.Client`."""
+        return _state(self._service.zone(_name(name)))
+
+    def zones(self) -> Iterator[ZoneState]:
+        """See :class:`~.base.Client`."""
+        after = None
+        while page := self._service.zones(after):
+            yield from map(_state, page)
+            after = page[-1].name
+
+    def record_sets(self, name: str) -> list[RecordSet]:
+        """See :class:`~.base.Client`."""
+        return [_set(rrset) for rrset in self._service.rrsets(_name(name))]
+
+    def create_zone(
+        self, name: str, content: ZoneContent, write: Write, settings: Mapping[str, Json] | None = None
+    ) -> Outcome:
+        """See :class:`~.base.Client`."""
+        origin = _name(name)
+        rrsets, lines = _assemble(origin, content)
+        return _outcome(
+            self._service.create_zone(
+                origin,
+                rrsets,
+                actor=self._actor,
+                reason=write.reason,
+                settings=None if settings is None else ZoneSettings.from_json(settings),
+                lines=lines,
+                dry_run=write.dry_run,
+            )
+        )
+
+    def replace_zone(
+        self, name: str, content: ZoneContent, write: Write, settings: Mapping[str, Json] | None = None
+    ) -> Outcome:
+        """See :class:`~.base.Client`."""
+        origin = _name(name)
+        rrsets, lines = _assemble(origin, content)
+        return _outcome(
+            self._service.replace_zone(
+                origin,
+                rrsets,
+                if_version=write.if_version,
+                actor=self._actor,
+                reason=write.reason,
+                settings=None if settings is None else ZoneSettings.from_json(settings),
+                lines=lines,
+                dry_run=write.dry_run,
+                force=write.force,
+            )
+        )
+
+    def delete_zone(self, name: str, write: Write) -> Outcome:
+        """See :class:`~.base.Client`."""
+        return _outcome(
+            self._service.delete_zone(
+                _name(name),
+                if_version=write.if_version,
+                actor=self._actor,
+                reason=write.reason,
+                dry_run=write.dry_run,
+                force=write.force,
+            )
+        )
+
+    def put_record_set(
+        self, zone: str, owner: str, rdtype: str, values: Sequence[str], ttl: int | None, write: Write
+    ) -> Outcome:
+        """See :class:`~.base.Client`."""
+        origin = _name(zone)
+        wanted = rdata.type_from_text(rdtype)
+        if ttl is None:
+            there = self._service.rrset(origin, names.from_text(owner, origin), wanted)
+            ttl = DEFAULT_TTL if there is None else there.ttl
+        (rrset,), _lines = assemble(origin, records=[Record(owner, rdtype, tuple(values), ttl)])
+        return self._change(origin, Change(rrset.owner, rrset.rdtype, rrset), write)
+
+    def delete_record_set(self, zone: str, owner: str, rdtype: str, write: Write) -> Outcome:
+        """See :class:`~.base.Client`."""
+        origin = _name(zone)
+        return self._change(origin, Change(names.from_text(owner, origin), rdata.type_from_text(rdtype), None), write)
+
+    def ds(self, name: str, digest_types: Sequence[int] = (2,)) -> list[str]:
+        """See :class:`~.base.Client`."""
+        return [rdata.to_text(DS, one) for one in self._service.ds(_name(name), digest_types)]
+
+    def close(self) -> None:
+        """See :class:`~.base.Client`."""
+        self._service.close()
+
+    def _change(self, origin: bytes, change: Change, write: Write) -> Outcome:
+        return _outcome(
+            self._service.change_zone(
+                origin,
+                [change],
+                if_version=write.if_version,
+                actor=self._actor,
+                reason=write.reason,
+                dry_run=write.dry_run,
+                force=write.force,
+            )
+        )
+
+
+def _name(text: str) -> bytes:
+    return names.from_text(text, names.ROOT)
+
+
+def _assemble(origin: bytes, content: ZoneContent) -> tuple[tuple[RRset, ...], dict[tuple[bytes, int], int]]:
+    return assemble(origin, text=content.text, records=content.records, soa=content.soa)
+
+
+def _set(rrset: RRset) -> RecordSet:
+    values = tuple(rdata.to_text(rrset.rdtype, value) for value in rrset.rdatas)
+    return RecordSet(names.to_text(rrset.owner), type_text(rrset.rdtype), rrset.ttl, values)
+
+
+def _state(info: ZoneInfo) -> ZoneState:
+    source, published = info.source, info.published
+    return ZoneState(
+        name=source.name,
+        version=source.version,
+        serial=source.serial,
+        records=source.records,
+        published_version=None if published is None else published.version,
+        published_serial=None if published is None else published.serial,
+        settings=info.settings.to_json(),
+        created=source.created,
+        modified=source.modified,
+        problem=info.problem,
+    )
+
+
+def _outcome(outcome: ServiceOutcome) -> Outcome:
+    differences = [
+        Difference(None if diff.before is None else _set(diff.before), None if diff.after is None else _set(diff.after))
+        for diff in outcome.plan.diffs
+    ]
+    # removals, changes, additions: as the API groups them
+    differences.sort(key=lambda one: (one.before is None, one.after is not None))
+    return Outcome(
+        Plan(tuple(differences), outcome.plan.warnings, outcome.plan.refusals),
+        changed=outcome.changed,
+        applied=outcome.applied,
+        version=outcome.version,
+        serial=outcome.serial,
+        published=outcome.published,
+        problem=outcome.problem,
+    )
