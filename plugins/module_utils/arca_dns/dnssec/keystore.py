@@ -1,0 +1,277 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Where private keys are kept: one sealed JSON file per key in a folder per zone, or memory for tests.
+
+Several threads and processes may use one directory. A file appears complete or not at all, and the first keys of a
+zone appear together.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+from ..errors import AlreadyExists, ArcaError, KeyUnavailable, NotFound
+from ..zone import names
+from .envelope import Envelope, MasterKey, sync_directory
+from .keys import ROLES, KeyPair, KeyRecord, key_tag
+
+_MAX_NAME = 200
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
+
+
+class KeyStore(Protocol):
+    """Private keys by zone. Safe to call from any thread."""
+
+    def load(self, zone: bytes) -> list[KeyPair]:
+        """The keys of *zone*, by role and tag; empty if it has none. Raises :class:`KeyUnavailable`."""
+
+    def add(self, pairs: Sequence[KeyPair], *, first: bool = False) -> None:
+        """Keep *pairs* of one zone durably. Raises :class:`AlreadyExists` if the zone has a key with such a tag.
+
+        With *first*, also if it has any key at all; then all of *pairs* appear at once or none does.
+        """
+
+    def remove(self, zone: bytes, tag: int) -> None:
+        """Forget a key. Raises :class:`NotFound`."""
+
+    def zones(self) -> list[bytes]:
+        """The zones that have keys, in canonical order."""
+
+
+class MemoryKeyStore:
+    """Keys that live as long as the process does."""
+
+    def __init__(self) -> None:
+        self._keys: dict[bytes, dict[int, KeyPair]] = {}
+        self._lock = Lock()
+
+    def load(self, zone: bytes) -> list[KeyPair]:
+        """See :class:`KeyStore`."""
+        with self._lock:
+            return _ordered(self._keys.get(zone, {}).values())
+
+    def add(self, pairs: Sequence[KeyPair], *, first: bool = False) -> None:
+        """See :class:`KeyStore`."""
+        zone = _zone_of(pairs)
+        with self._lock:
+            held = self._keys.setdefault(zone, {})
+            if first and held:
+                raise AlreadyExists(f"{names.to_text(zone)} has keys already")
+            for pair in pairs:
+                if pair.record.tag in held:
+                    raise _tag_exists(pair.record)
+            held.update((pair.record.tag, pair) for pair in pairs)
+
+    def remove(self, zone: bytes, tag: int) -> None:
+        """See :class:`KeyStore`."""
+        with self._lock:
+            if self._keys.get(zone, {}).pop(tag, None) is None:
+                raise _no_key(zone, tag)
+
+    def zones(self) -> list[bytes]:
+        """See :class:`KeyStore`."""
+        with self._lock:
+            return sorted((zone for zone, held in self._keys.items() if held), key=names.sort_key)
+
+
+class DirectoryKeyStore:
+    """Keys in files ``<zone>/K<zone>+<algorithm>+<tag>.json`` (0600, folders 0700), sealed under *master*."""
+
+    def __init__(self, path: Path, master: MasterKey) -> None:
+        self._path = path
+        self._master = master
+
+    def __repr__(self) -> str:
+        return f"<DirectoryKeyStore {self._path}>"
+
+    def load(self, zone: bytes) -> list[KeyPair]:
+        """See :class:`KeyStore`."""
+        pairs = [self._read(file, zone) for file in self._files(zone)]
+        return _ordered(pairs)
+
+    def add(self, pairs: Sequence[KeyPair], *, first: bool = False) -> None:
+        """See :class:`KeyStore`."""
+        zone = _zone_of(pairs)
+        with self._told("written to"):
+            if not self._add_first(zone, pairs):
+                self._add_more(zone, pairs, first)
+
+    def remove(self, zone: bytes, tag: int) -> None:
+        """See :class:`KeyStore`."""
+        for file in self._files(zone):
+            if int(file.stem.rsplit("+", 1)[1]) == tag:
+                with self._told("removed from"):
+                    file.unlink(missing_ok=True)
+                    sync_directory(file.parent)
+                return
+        raise _no_key(zone, tag)
+
+    def zones(self) -> list[bytes]:
+        """See :class:`KeyStore`."""
+        found: set[bytes] = set()
+        for folder in self._list(self._path):
+            file = next(iter(_key_files(self._list(folder))), None) if not folder.name.startswith(".") else None
+            if file is not None:
+                found.add(_parse(file)[0].zone)
+        return sorted(found, key=names.sort_key)
+
+    # -- files ------------------------------------------------------------------------------
+
+    def _folder(self, zone: bytes) -> Path:
+        return self._path / safe_name(zone)
+
+    def _file(self, folder: Path, record: KeyRecord) -> Path:
+        return folder / f"K{safe_name(record.zone)}+{record.algorithm:03d}+{record.tag:05d}.json"
+
+    def _files(self, zone: bytes) -> list[Path]:
+        return _key_files(self._list(self._folder(zone)))
+
+    def _list(self, folder: Path) -> list[Path]:
+        try:
+            return sorted(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise KeyUnavailable(f"the key folder {folder} cannot be read: {error.strerror}") from None
+
+    def _read(self, file: Path, zone: bytes) -> KeyPair:
+        record, envelope = _parse(file)
+        if record.zone != zone:
+            raise KeyUnavailable(f"{file} holds a key of {names.to_text(record.zone)}")
+        return self._master.open(record, envelope)
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise KeyUnavailable(f"keys cannot be {what} {self._path}: {error.strerror}") from None
+
+    def _add_first(self, zone: bytes, pairs: Sequence[KeyPair]) -> bool:
+        """Put a whole folder in place, which works only where there is none with keys in it."""
+        self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._files(zone):
+            return False
+        staging = self._path / f".new-{secrets.token_hex(8)}"
+        staging.mkdir(mode=0o700)
+        try:
+            for pair in pairs:
+                self._write(self._file(staging, pair.record), pair)
+            sync_directory(staging)
+            try:
+                os.rename(staging, self._folder(zone))
+            except OSError:
+                if self._files(zone):
+                    return False
+                raise
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        sync_directory(self._path)
+        return True
+
+    def _add_more(self, zone: bytes, pairs: Sequence[KeyPair], first: bool) -> None:
+        if first:
+            raise AlreadyExists(f"{names.to_text(zone)} has keys already")
+        folder = self._folder(zone)
+        held = {int(file.stem.rsplit("+", 1)[1]) for file in self._files(zone)}
+        for pair in pairs:
+            if pair.record.tag in held:
+                raise _tag_exists(pair.record)
+        for pair in pairs:
+            final = self._file(folder, pair.record)
+            temporary = folder / f".{secrets.token_hex(8)}"
+            try:
+                self._write(temporary, pair)
+                os.link(temporary, final)
+            except FileExistsError:
+                raise _tag_exists(pair.record) from None
+            finally:
+                temporary.unlink(missing_ok=True)
+        sync_directory(folder)
+
+    def _write(self, file: Path, pair: KeyPair) -> None:
+        record = pair.record
+        value = {
+            "zone": names.to_text(record.zone),
+            "tag": record.tag,
+            "algorithm": record.algorithm,
+            "role": record.role,
+            "dnskey": base64.b64encode(record.dnskey_rdata).decode("ascii"),
+            "created": record.created,
+            "private": self._master.seal(pair).to_json(),
+        }
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            json.dump(value, out, indent=2)
+            out.write("\n")
+            out.flush()
+            os.fsync(out.fileno())
+
+
+def safe_name(zone: bytes) -> str:
+    """*zone* as a file name: letters, digits and ``-_.`` stay, other octets are ``%XX``; a hash if that is too long."""
+    text = names.to_text(zone).encode("ascii")
+    out = "".join(chr(c) if c in _PLAIN and not (i == 0 and c == 0x2E) else f"%{c:02X}" for i, c in enumerate(text))
+    return out if len(out) <= _MAX_NAME else f"%hash-{hashlib.sha256(zone).hexdigest()}"
+
+
+def _key_files(entries: Iterable[Path]) -> list[Path]:
+    return [entry for entry in entries if entry.name.startswith("K") and entry.name.endswith(".json")]
+
+
+def _parse(file: Path) -> tuple[KeyRecord, Envelope]:
+    """A key file's record and sealed private key. Raises :class:`KeyUnavailable`."""
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+        record = KeyRecord(
+            names.from_text(value["zone"], None),
+            int(value["tag"]),
+            int(value["algorithm"]),
+            str(value["role"]),
+            base64.b64decode(value["dnskey"], validate=True),
+            int(value["created"]),
+        )
+        if record.role not in ROLES:
+            raise ValueError(f"{record.role!r} is no role")
+        if len(record.dnskey_rdata) < 5 or record.dnskey_rdata[3] != record.algorithm:
+            raise ValueError("its DNSKEY is of another algorithm")
+        if key_tag(record.dnskey_rdata) != record.tag:
+            raise ValueError("its DNSKEY has another tag")
+        return record, Envelope.from_json(value["private"])
+    except OSError as error:
+        raise KeyUnavailable(f"the key file {file} cannot be read: {error.strerror}") from None
+    except (ArcaError, KeyError, TypeError, ValueError, binascii.Error) as error:
+        raise KeyUnavailable(f"the key file {file} is damaged: {error}") from None
+
+
+def _zone_of(pairs: Sequence[KeyPair]) -> bytes:
+    zones = {pair.record.zone for pair in pairs}
+    if len(zones) != 1:
+        raise ValueError("keys are added for one zone at a time")
+    if len({pair.record.tag for pair in pairs}) != len(pairs):
+        raise AlreadyExists("two of the new keys have the same tag")
+    return zones.pop()
+
+
+def _ordered(pairs: Iterable[KeyPair]) -> list[KeyPair]:
+    return sorted(pairs, key=lambda pair: (ROLES.index(pair.record.role), pair.record.algorithm, pair.record.tag))
+
+
+def _tag_exists(record: KeyRecord) -> AlreadyExists:
+    return AlreadyExists(f"{names.to_text(record.zone)} has a key with tag {record.tag} already")
+
+
+def _no_key(zone: bytes, tag: int) -> NotFound:
+    return NotFound(f"{names.to_text(zone)} has no key with tag {tag}")
