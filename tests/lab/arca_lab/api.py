@@ -201,7 +201,7 @@ class Lab:
         )
 
     def down(self, *, purge: bool = False) -> None:
-        """Remove hosts, disks, networks, keys and the inventory; with ``purge`` the caches too."""
+        """Remove hosts, disks, networks, keys and the inventory; with ``purge`` caches and credentials too."""
         machine.require_root()
         with machine.locked(self.settings, self.progress):
             if self._marker() is not None or self.settings.state.exists():
@@ -212,7 +212,11 @@ class Lab:
                 self._each(everybody, lambda host: container.clear(self.settings, host))
                 network.remove_all()
                 container.remove_traces(self.settings)
-            folders = [self.settings.hosts, self.settings.ssh, *([self.settings.cache] if purge else [])]
+            folders = [
+                self.settings.hosts,
+                self.settings.ssh,
+                *([self.settings.cache, self.settings.credentials] if purge else []),
+            ]
             for folder in folders:
                 if folder.exists():
                     shutil.rmtree(folder)

@@ -105,7 +105,7 @@ def _deb822(file: Path) -> list[dict[str, str]]:
     for block in re.split(r"\n[ \t]*\n", text):
         fields = re.findall(r"^([A-Za-z-]+):[ \t]*(.*(?:\n[ \t].*)*)", block, re.MULTILINE)
         if fields:
-            stanzas.append({key.title(): value for key, value in fields})
+            stanzas.append({"URIs" if key.lower() == "uris" else key.title(): value for key, value in fields})
     return stanzas
 
 

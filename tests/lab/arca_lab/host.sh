@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 #

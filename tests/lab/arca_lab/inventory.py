@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from .settings import Settings
-from .ssh import config_path
+from .ssh import config_path, control_path
 from .topology import ROUTER_ASN, Host, Port, Topology, client_lan
 from .wheels import ProjectWheel
 
@@ -44,8 +44,8 @@ def inventory(settings: Settings, topology: Topology, wheel: ProjectWheel) -> st
         "ansible_user": "root",
         "ansible_connection": "ssh",
         "ansible_python_interpreter": "/usr/bin/python3",
-        "ansible_ssh_args": f"-F {config_path(settings)} -o ControlMaster=auto -o ControlPersist=300"
-        f" -o ControlPath={settings.ssh}/control/%C",
+        # Ansible keeps its hands off a ControlPath only if it sees one here; this is the one that `down` closes.
+        "ansible_ssh_args": f"-F {config_path(settings)} -o ControlPersist=300 -o ControlPath={control_path(settings)}",
         "ansible_ssh_pipelining": True,
         "ansible_ssh_transfer_method": "piped",
         "arca_dns_lab": True,

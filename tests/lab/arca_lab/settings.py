@@ -78,3 +78,8 @@ class Settings:
     def inventory(self) -> Path:
         """The Ansible inventory that ``up`` writes."""
         return self.project / "inventories" / "lab" / "hosts.yml"
+
+    @property
+    def credentials(self) -> Path:
+        """Keys and passwords that playbooks generate for the lab; useless without its hosts."""
+        return self.inventory.parent / "credentials"

@@ -25,6 +25,11 @@ def config_path(settings: Settings) -> Path:
     return settings.ssh / "config"
 
 
+def control_path(settings: Settings) -> str:
+    """The pattern of control sockets' names: Ansible, the lab and people share one connection per host."""
+    return f"{settings.ssh}/control/%C"
+
+
 def ensure_key(settings: Settings) -> str:
     """Make the key pair unless it is there; return the public key's line."""
     settings.ssh.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -64,7 +69,7 @@ def client_config(settings: Settings, topology: Topology) -> str:
         "    ServerAliveInterval 5\n"
         "    ServerAliveCountMax 3\n"
         "    ControlMaster auto\n"
-        f"    ControlPath {settings.ssh / 'control'}/%C\n"
+        f"    ControlPath {control_path(settings)}\n"
         "    ControlPersist 300\n"
         f"    ProxyCommand nsenter --net={network.namespace_path(network.CONTROL)} nc.openbsd %h %p\n"
     )
