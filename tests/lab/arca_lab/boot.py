@@ -18,6 +18,7 @@ from .topology import Host
 BOOT_SECONDS = 60.0
 SSH_PORT = "0016"  # 22, as /proc/PID/net/tcp writes it
 LISTENING = "0A"
+BOOT_LINE = "lab: booting "  # host.sh writes it on the console when a boot begins
 
 
 def wait_ready(settings: Settings, host: Host, disk: Disk, seconds: float = BOOT_SECONDS) -> list[str]:
@@ -73,11 +74,12 @@ def _ask(settings: Settings, host: Host, command: str, seconds: float) -> str:
 
 
 def _console(disk: Disk) -> str:
-    """The last words on the console, and where the rest is."""
+    """What failed and the last words of this boot on the console, and where the rest is."""
     try:
         text = disk.console.read_text(encoding="utf-8", errors="replace")
     except OSError:
         text = ""
+    text = text.rpartition(BOOT_LINE)[2]
     lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).splitlines()]
     failed = [line for line in lines if "FAILED" in line]
     last = "\n".join(f"    {line}" for line in failed + [line for line in lines if line][-10:])

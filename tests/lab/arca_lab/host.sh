@@ -29,6 +29,7 @@ keep() {
     local status=$REBOOT_ASKED_FOR
     while ((status == REBOOT_ASKED_FOR)); do
         status=0
+        echo "lab: booting $name"  # boot.py looks for the last such line
         (
             echo "$BASHPID" >"$cgroup/cgroup.procs"
             exec systemd-nspawn --quiet --boot --directory="$root" --machine="lab-$name" --hostname="$name" \
