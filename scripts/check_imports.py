@@ -31,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "_deps": {"errors"},
     "zone": BASE,
+    "edge_config": ZONE,  # the edge's configuration file, which agent and health check share
     "store": ZONE,
     "dnssec": ZONE,
     "transfer": ZONE,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""BIRD over its control socket: one static protocol per prefix is enabled and disabled, and what is exported is read back.
+"""BIRD over its control socket: one static protocol per prefix is switched, and what is exported is read back.
 
 Sessions are never touched. Because a plain ``configure`` brings protocols to what the
 configuration says, each protocol includes a file from the runtime directory that says
@@ -38,7 +38,7 @@ class BirdError(Exception):
 
 
 def protocol_name(prefix: Prefix) -> str:
-    """The static protocol of *prefix* in BIRD's configuration, as role bird names it: ``arca_anycast_203_0_113_53_32``."""
+    """The static protocol of *prefix*, as role bird names it: ``arca_anycast_203_0_113_53_32``."""
     return "arca_anycast_" + re.sub(r"[.:/]", "_", str(prefix))
 
 
@@ -125,10 +125,10 @@ class Bird:
             exported: dict[Prefix, tuple[str, ...]] = {}
             enabled = {}
             for prefix in self._prefixes:
-                state = states.get(protocol_name(prefix))
-                if state is None:
+                found = states.get(protocol_name(prefix))
+                if found is None:
                     continue
-                enabled[prefix] = state != "down"
+                enabled[prefix] = found != "down"
                 exported[prefix] = tuple(
                     [s.name for s in sessions if s.established and await _is_exported(ask, prefix, s.name)]
                 )
@@ -141,7 +141,7 @@ class Bird:
                 raise BirdError(f"{command!r}: {last.text}")
 
     def _remember(self, name: str, announced: bool) -> None:
-        """Leave word for BIRD's next ``configure`` or restart; a full or missing directory must not stop a withdrawal."""
+        """Leave word for BIRD's next ``configure`` or restart; a full disk must not stop a withdrawal."""
         path = self._directory / f"{name}.conf"
         with contextlib.suppress(OSError):
             if announced:

@@ -19,7 +19,7 @@ from arca_dns.errors import ArcaError
 
 from . import report, state
 from .bird import Bird
-from .daemon import Clocks, Daemon, Pace
+from .daemon import Clocks, Daemon
 from .log import configure
 from .probe import Prober
 from .served import ServedFile
@@ -27,7 +27,7 @@ from .settings import Settings
 from .systemd import notify, restarting
 
 app = typer.Typer(
-    help="Announces this edge's anycast prefixes while its name server answers rightly, and withdraws them when it does not.",
+    help="Announces this edge's anycast prefixes while its name server answers rightly, and withdraws them else.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -126,7 +126,7 @@ class Decision:
         return 0.0 if self._wanted else max(0.0, self._hold_until - now)
 
     def adopt(self) -> None:
-        """Take over a prefix found announced, so that a restart of the daemon does not flap it; bad rounds still withdraw it."""
+        """Take over a prefix found announced, so that a restart does not flap it; bad rounds still withdraw it."""
         if self._bad < self._thresholds.failure:
             self._wanted = True
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 
 from .state import Document
 
-
 #: A file older than this was left by a daemon that no longer runs its rounds.
 STALE_AFTER = timedelta(seconds=60)
 
@@ -49,7 +48,8 @@ def explain_lines(state: Document, now: datetime) -> Iterator[str]:
             yield f"  reason: {reason}"
     yield "checks"
     for check in state["checks"]:
-        yield f"  {'ok ' if check['ok'] else 'BAD'} {check['check']} ({check['latency_ms']} ms) {check['reason'] or ''}".rstrip()
+        verdict = "ok " if check["ok"] else "BAD"
+        yield f"  {verdict} {check['check']} ({check['latency_ms']} ms) {check['reason'] or ''}".rstrip()
     if not state["checks"]:
         yield "  none has run"
     yield "BGP sessions"

@@ -35,10 +35,10 @@ class Served:
     problems: tuple[str, ...] = ()
 
     def to_probe(self, wanted: tuple[str, ...]) -> tuple[ServedZone, ...]:
-        """The zones to ask for: those *wanted* by the configuration, else the agent's choice, else the first by name."""
+        """The zones to ask for: those *wanted*, else the agent's choice, else the first by name."""
         if wanted:
             return tuple(self.zones[name] for name in wanted if name in self.zones)
-        if self.probe_zone in self.zones:
+        if self.probe_zone is not None and self.probe_zone in self.zones:
             return (self.zones[self.probe_zone],)
         return (self.zones[min(self.zones)],) if self.zones else ()
 

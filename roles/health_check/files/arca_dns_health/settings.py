@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The daemon's settings, made from the edge's configuration file; which service addresses a prefix has is decided here."""
+"""The daemon's settings, made from the edge's configuration file, and which service addresses a prefix has."""
 
 from __future__ import annotations
 
@@ -101,10 +101,10 @@ def _target(pointer: str, text: str) -> Target | None:
         return None
     host, port = text, "53"
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
+        host, _bracket, rest = text[1:].partition("]")
         port = rest.removeprefix(":") or "53"
     elif text.count(":") == 1:
-        host, _, port = text.partition(":")
+        host, _colon, port = text.partition(":")
     try:
         number = int(port)
         if not 0 < number < 65536:

@@ -63,7 +63,7 @@ async def restarting(timeout: float = 2.0) -> bool:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
             )
-            output, _ = await process.communicate()
+            output, _errors = await process.communicate()
     except (OSError, TimeoutError):
         return False
     return is_restart(unit, output.decode("utf-8", "replace"))
