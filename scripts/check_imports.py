@@ -31,7 +31,8 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "_deps": {"errors"},
     "zone": BASE,
-    "edge_config": ZONE,  # the edge's configuration file, which agent and health check share
+    "config": BASE,
+    "edge_config": ZONE | {"config"},  # the edge's configuration file, which agent and health check share
     "store": ZONE,
     "dnssec": ZONE,
     "transfer": ZONE,
