@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 import types
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -232,7 +233,7 @@ class _Reader:
     def scalar(self, data: object, hint: Any, pointer: str, rules: Sequence[object]) -> Any:
         if get_origin(hint) is Literal:
             choices = get_args(hint)
-            if isinstance(data, Hashable) and any(data == choice and type(data) is type(choice) for choice in choices):
+            if any(type(data) is type(choice) and data == choice for choice in choices):
                 return data
             wanted = ", ".join(str(choice) for choice in choices)
             return self.wrong(pointer, f"must be one of {wanted}, not {_show(data)}{_did_you_mean(data, choices)}")
@@ -280,7 +281,7 @@ def _integer(data: object) -> int:
 
 
 def _number(data: object) -> float:
-    if isinstance(data, bool) or not isinstance(data, int | float) or data != data or abs(data) == float("inf"):
+    if isinstance(data, bool) or not isinstance(data, int | float) or not math.isfinite(data):
         raise ValueError(f"must be a number, not {_show(data)}")
     return float(data)
 
