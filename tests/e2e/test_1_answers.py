@@ -36,7 +36,7 @@ def anchors() -> dict[str, list[str]]:
     found = {}
     for zone in zones:
         answer = api("GET", f"/zones/{zone.replace('/', '%2F')}/ds").json()
-        found[zone] = [ds["value"] for ds in answer["ds"]]
+        found[zone] = answer["ds"]
     return found
 
 
