@@ -166,6 +166,8 @@ class Bird:
                     yield ask
                 finally:
                     writer.close()
+                    with contextlib.suppress(OSError):
+                        await writer.wait_closed()
         except TimeoutError:
             raise BirdError(f"BIRD did not answer within {self._timeout:g} s") from None
         except (OSError, EOFError) as error:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
 from arca_dns.edge_config import EdgeConfig, load
+
 from arca_dns.errors import ArcaError
 
 from . import report, state

@@ -11,6 +11,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from arca_dns.edge_config import EdgeConfig
+
 from arca_dns.errors import ConfigError, Place
 from arca_dns.zone import names
 

@@ -1,0 +1,255 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""One round of checks, against a name server that is made up but signs for real."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+import dns.dnssec
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from arca_dns_health.bird import Prefix
+from arca_dns_health.decision import Round
+from arca_dns_health.probe import Check, Plan, Prober, Target, Transport
+from arca_dns_health.served import Served, ServedZone
+
+NOW = 1_800_000_000
+ZONE = "example.org."
+ORIGIN = dns.name.from_text(ZONE)
+V4: Prefix = ip_network("203.0.113.53/32")
+V6: Prefix = ip_network("2001:db8:53::53/128")
+PLAN = Plan({V4: (ip_address("203.0.113.53"),), V6: (ip_address("2001:db8:53::53"),)}, timeout=1.0)
+SERVED = Served(7, {ZONE: ServedZone(ZONE, 42, signed=True)})
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+DNSKEY = dns.dnssec.make_dnskey(KEY.public_key(), "ECDSAP256SHA256")  # type: ignore[arg-type]
+
+
+class NameServer:
+    """Answers SOA and DNSKEY of one zone; every attribute is a way to go wrong."""
+
+    def __init__(self) -> None:
+        self.serial = 42
+        self.inception, self.expiration = NOW - 3600, NOW + 86400
+        self.rcode = dns.rcode.NOERROR
+        self.authoritative = True
+        self.signed = True
+        self.dnskey = DNSKEY
+        self.failures: dict[tuple[str, Transport], Exception] = {}
+        self.seconds = 0.0
+        self.asked: list[tuple[str, str, Transport]] = []
+
+    async def exchange(
+        self, query: dns.message.Message, target: Target, transport: Transport, timeout: float
+    ) -> dns.message.Message:
+        rdtype = query.question[0].rdtype
+        self.asked.append((dns.rdatatype.to_text(rdtype), str(target), transport))
+        failure = self.failures.get((str(target), transport))
+        if failure is not None:
+            raise failure
+        return dns.message.from_wire(self.answer(query).to_wire())
+
+    def answer(self, query: dns.message.Message) -> dns.message.Message:
+        rdtype = query.question[0].rdtype
+        answer = dns.message.make_response(query)
+        answer.set_rcode(self.rcode)
+        if self.authoritative:
+            answer.flags |= dns.flags.AA
+        if self.rcode != dns.rcode.NOERROR:
+            return answer
+        if rdtype == dns.rdatatype.DNSKEY:
+            answer.answer.append(dns.rrset.from_rdata(ORIGIN, 3600, self.dnskey))
+            return answer
+        soa = dns.rrset.from_text(
+            ORIGIN, 3600, "IN", "SOA", f"ns.example.org. admin.example.org. {self.serial} 1 2 3 4"
+        )
+        answer.answer.append(soa)
+        if self.signed:
+            signature = dns.dnssec.sign(soa, KEY, ORIGIN, DNSKEY, inception=self.inception, expiration=self.expiration)
+            answer.answer.append(dns.rrset.from_rdata(ORIGIN, 3600, signature))
+        return answer
+
+
+@pytest.fixture
+def server() -> NameServer:
+    return NameServer()
+
+
+def probe(
+    server: NameServer, served: Served = SERVED, plan: Plan = PLAN, problem: str | None = None
+) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
+    return asyncio.run(prober(server, lambda: (served, problem), plan).round())
+
+
+def prober(server: NameServer, read: Callable[[], tuple[Served, str | None]], plan: Plan = PLAN) -> Prober:
+    ticks = iter(range(10**6))
+    return Prober(plan, read, lambda: next(ticks) * server.seconds, lambda: NOW, server.exchange)
+
+
+def test_a_right_answer_on_all_ways_is_a_good_round(server: NameServer) -> None:
+    rounds, checks = probe(server)
+    assert rounds == {V4: Round(), V6: Round()}
+    assert len(checks) == 4
+    assert {(target, how) for kind, target, how in server.asked if kind == "SOA"} == {
+        (address, how) for address in ("203.0.113.53", "2001:db8:53::53") for how in ("udp", "tcp")
+    }
+
+
+def test_keys_are_asked_for_again_only_with_another_serial(server: NameServer) -> None:
+    async def main() -> list[int]:
+        asker, counts = prober(server, lambda: (SERVED, None)), []
+        for serial in (42, 42, 43):
+            server.asked.clear()
+            server.serial = serial
+            await asker.round()
+            counts.append(sum(kind == "DNSKEY" for kind, _, _ in server.asked))
+        return counts
+
+    first, second, third = asyncio.run(main())
+    assert first > 0
+    assert second == 0
+    assert third > 0
+
+
+def break_rcode(server: NameServer) -> None:
+    server.rcode = dns.rcode.SERVFAIL
+
+
+def break_authority(server: NameServer) -> None:
+    server.authoritative = False
+
+
+def break_serial(server: NameServer) -> None:
+    server.serial = 41
+
+
+def break_expiry(server: NameServer) -> None:
+    server.expiration = NOW - 1
+
+
+def break_inception(server: NameServer) -> None:
+    server.inception = NOW + 60
+
+
+def break_signature(server: NameServer) -> None:
+    server.signed = False
+
+
+def break_key(server: NameServer) -> None:
+    other = ec.generate_private_key(ec.SECP256R1())
+    server.dnskey = dns.dnssec.make_dnskey(other.public_key(), "ECDSAP256SHA256")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "reason"),
+    [
+        (break_rcode, "answered SERVFAIL"),
+        (break_authority, "not authoritative"),
+        (break_serial, "serial 41 is older than 42"),
+        (break_expiry, "bogus"),
+        (break_inception, "bogus"),
+        (break_signature, "no RRSIG"),
+        (break_key, "bogus"),
+    ],
+)
+def test_a_wrong_answer_is_a_hard_reason_for_every_prefix(
+    server: NameServer, break_it: Callable[[NameServer], None], reason: str
+) -> None:
+    break_it(server)
+    rounds, _ = probe(server)
+    for prefix in (V4, V6):
+        assert any(reason in said for said in rounds[prefix].hard), rounds[prefix]
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (dns.exception.Timeout(), "no answer within 1 s"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "Connection refused"),
+        (OSError(errno.EADDRNOTAVAIL, "Cannot assign"), "is no address of this host"),
+        (EOFError(), "closed without an answer"),
+        (dns.exception.FormError(), "an answer that is none"),
+    ],
+)
+def test_no_answer_on_one_way_fails_the_prefix_behind_it_only(
+    server: NameServer, failure: Exception, reason: str
+) -> None:
+    server.failures["2001:db8:53::53", "tcp"] = failure
+    rounds, _ = probe(server)
+    assert rounds[V4] == Round()
+    assert any(said.startswith("nsd tcp 2001:db8:53::53") and reason in said for said in rounds[V6].hard)
+
+
+def test_a_serial_that_the_agent_has_not_proved_yet_is_right(server: NameServer) -> None:
+    server.serial = 43
+    assert probe(server)[0][V4] == Round()
+
+
+def test_an_unsigned_zone_needs_no_signature(server: NameServer) -> None:
+    server.signed = False
+    assert probe(server, Served(7, {ZONE: ServedZone(ZONE, 42, signed=False)}))[0][V4] == Round()
+
+
+def test_slow_answers_are_a_soft_reason(server: NameServer) -> None:
+    server.seconds = 0.3
+    rounds, _ = probe(server)
+    assert rounds[V4].hard == ()
+    assert any("took" in said for said in rounds[V4].soft)
+
+
+def test_what_troubles_the_agent_is_a_soft_reason(server: NameServer) -> None:
+    rounds, _ = probe(server, replace(SERVED, problems=("no controller",)), problem="cannot be read")
+    assert rounds[V4] == Round(soft=("no controller", "cannot be read"))
+
+
+def test_a_resolver_beside_it_is_a_soft_reason(server: NameServer) -> None:
+    server.failures["127.0.0.1", "udp"] = dns.exception.Timeout()
+    rounds, _ = probe(server, plan=replace(PLAN, unbound_server=Target(ip_address("127.0.0.1"), 53, local=False)))
+    assert rounds[V4].hard == ()
+    assert len(rounds[V4].soft) == 1
+
+
+def test_a_resolver_on_a_service_address_is_a_hard_reason(server: NameServer) -> None:
+    server.failures["203.0.113.53#5353", "udp"] = dns.exception.Timeout()
+    rounds, _ = probe(server, plan=replace(PLAN, unbound_server=Target(ip_address("203.0.113.53"), 5353, local=False)))
+    assert len(rounds[V4].hard) == 1
+    assert rounds[V6].hard == ()
+
+
+def test_a_further_server_counts_for_every_prefix(server: NameServer) -> None:
+    server.failures["127.0.0.1#5300", "udp"] = dns.exception.Timeout()
+    rounds, _ = probe(server, plan=replace(PLAN, nsd_server=Target(ip_address("127.0.0.1"), 5300, local=False)))
+    assert len(rounds[V4].hard) == len(rounds[V6].hard) == 1
+
+
+def test_nothing_to_serve_is_nothing_to_announce(server: NameServer) -> None:
+    rounds, checks = probe(server, Served(), problem="the agent has not written it yet")
+    assert rounds[V4].hard == ("the agent has not written it yet",)
+    assert checks == ()
+
+
+def test_a_zone_that_the_agent_takes_away_meanwhile_fails_nothing(server: NameServer) -> None:
+    server.rcode = dns.rcode.REFUSED
+    answers = iter([SERVED, Served(8, {"example.net.": ServedZone("example.net.", 1, True)})])
+    rounds, _ = asyncio.run(prober(server, lambda: (next(answers), None)).round())
+    assert rounds[V4] == Round()
+
+
+def test_the_zones_that_the_configuration_names_are_asked_for(server: NameServer) -> None:
+    served = Served(7, {ZONE: SERVED.zones[ZONE], "a.example.": ServedZone("a.example.", 1, True)})
+    _, checks = probe(server, served, replace(PLAN, zones=(ZONE,)))
+    assert {check.zone for check in checks} == {ZONE}
