@@ -118,7 +118,7 @@ def from_text(text: str, origin: bytes | None = ROOT) -> bytes:
         if text.isascii():
             parsed = dns.name.from_text(text, None)
         else:
-            parsed = dns.name.from_unicode(text, None, dns.name.IDNA_2008_UTS_46)
+            parsed = dns.name.from_unicode(text, None, dns.name.IDNA_2008_Practical)
     except (dns.exception.DNSException, UnicodeError, ValueError) as error:
         raise BadName(f"{text!r} is not a domain name: {str(error) or type(error).__name__}") from None
     wire = b"".join(bytes((len(label),)) + label.lower() for label in parsed.labels)

@@ -1,0 +1,210 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a write would change: computed as RRset differences and judged before anything is applied.
+
+Whether the result is a sound zone is the business of :mod:`.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from ..errors import InputError
+from . import names, rr
+from .content import TreeView, View
+from .rr import RRset
+from .tree import Blobs, ZoneRoot
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The RRset that *owner* and *rdtype* shall have; ``None``: none."""
+
+    owner: bytes
+    rdtype: int
+    rrset: RRset | None
+
+    def __post_init__(self) -> None:
+        if self.rrset is not None and (self.rrset.owner, self.rrset.rdtype) != (self.owner, self.rdtype):
+            raise ValueError("a change whose RRset has another owner or type")
+
+
+@dataclass(frozen=True, slots=True)
+class RRsetDiff:
+    """One RRset before and after; ``None`` where it does not exist."""
+
+    owner: bytes
+    rdtype: int
+    before: RRset | None
+    after: RRset | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a write to *zone* would do, computed from version *base* (``None``: the zone is new).
+
+    *warnings* are for the operator to read; *refusals* stop the write unless it is forced.
+    """
+
+    zone: bytes
+    base: str | None
+    diffs: tuple[RRsetDiff, ...]
+    warnings: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
+
+    @property
+    def adds(self) -> tuple[RRsetDiff, ...]:
+        """RRsets that come."""
+        return tuple(diff for diff in self.diffs if diff.before is None)
+
+    @property
+    def changes(self) -> tuple[RRsetDiff, ...]:
+        """RRsets that get other records or another TTL."""
+        return tuple(diff for diff in self.diffs if diff.before is not None and diff.after is not None)
+
+    @property
+    def removals(self) -> tuple[RRsetDiff, ...]:
+        """RRsets that go."""
+        return tuple(diff for diff in self.diffs if diff.after is None)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing changes."""
+        return not self.diffs
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """A plan that removes or changes more than *share* (0 to 1) of the records of a zone that has *minimum* or more."""
+
+    share: float = 0.30
+    minimum: int = 10
+
+
+def source_form(rrset: RRset) -> RRset:
+    """*rrset* as source trees hold it: a SOA with serial 0, for serials belong to versions."""
+    if rrset.rdtype != rr.SOA:
+        return rrset
+    return RRset.of(rrset.owner, rrset.rdtype, rrset.ttl, (rr.soa_with_serial(data, 0) for data in rrset.rdatas))
+
+
+def plan_changes(view: View, changes: Iterable[Change]) -> tuple[RRsetDiff, ...]:
+    """What *changes*, one after the other, make different in *view*; in canonical order.
+
+    Raises :class:`InputError` for an RRset without records.
+    """
+    wanted: dict[tuple[bytes, int], RRset | None] = {}
+    for change in changes:
+        if change.rrset is not None and not change.rrset.rdatas:
+            raise InputError(
+                f"{names.to_text(change.owner)} {rr.type_text(change.rdtype)} has no value; to remove it, say so"
+            )
+        wanted[change.owner, change.rdtype] = None if change.rrset is None else source_form(change.rrset)
+    diffs = []
+    for (owner, rdtype), after in wanted.items():
+        before = view.node(owner).get(rdtype)
+        if before != after:
+            diffs.append(RRsetDiff(owner, rdtype, before, after))
+    diffs.sort(key=lambda diff: (names.sort_key(diff.owner), diff.rdtype))
+    return tuple(diffs)
+
+
+def plan_replace(blobs: Blobs, old: ZoneRoot, rrsets: Iterable[RRset]) -> tuple[tuple[RRsetDiff, ...], ZoneRoot]:
+    """What makes *rrsets* the whole content, and the tree that holds it. What both trees share is not compared.
+
+    RRsets of one owner and type are united. Raises :class:`InputError` if their TTLs differ.
+    """
+    new = ZoneRoot.build(blobs, old.origin, _nodes(rrsets))
+    return tuple(tree_diffs(old, new)), new
+
+
+def _nodes(rrsets: Iterable[RRset]) -> Iterator[tuple[bytes, bytes]]:
+    united: dict[tuple[bytes, int], RRset] = {}
+    for rrset in rrsets:
+        rrset = source_form(rrset)
+        key = (rrset.owner, rrset.rdtype)
+        held = united.get(key)
+        if held is None:
+            united[key] = rrset
+            continue
+        if held.ttl != rrset.ttl:
+            raise InputError(
+                f"{names.to_text(rrset.owner)} {rr.type_text(rrset.rdtype)} has TTLs {held.ttl} and {rrset.ttl}: "
+                "records of one owner and type share one TTL (RFC 2181 section 5.2)"
+            )
+        united[key] = RRset.of(*key, rrset.ttl, held.rdatas + rrset.rdatas)
+    ordered = sorted(united.values(), key=lambda rrset: names.sort_key(rrset.owner))
+    for owner, group in groupby(ordered, key=lambda rrset: rrset.owner):
+        data = rr.node_wire(group)
+        if data:
+            yield owner, data
+
+
+def tree_diffs(old: ZoneRoot, new: ZoneRoot) -> Iterator[RRsetDiff]:
+    """The RRsets in which two source trees differ, in canonical order; costs what changed."""
+    for owner, before, after in old.diff(new):
+        left = rr.node_of(before) if before else {}
+        right = rr.node_of(after) if after else {}
+        for rdtype in sorted({**left, **right}):
+            if left.get(rdtype) != right.get(rdtype):
+                yield RRsetDiff(owner, rdtype, left.get(rdtype), right.get(rdtype))
+
+
+# -- judging ----------------------------------------------------------------------------------
+
+
+def judge(diffs: Iterable[RRsetDiff], old: ZoneRoot, thresholds: Thresholds) -> tuple[str, ...]:
+    """Why *diffs*, applied to *old*, would be dangerous, one sentence each; nothing for a new zone.
+
+    Refused are plans that empty the zone, that remove or change more of it than *thresholds* allow, and that
+    change the apex NS set.
+    """
+    apex = TreeView(old).node(old.origin)
+    skeleton = {rr.SOA, rr.NS}
+    total = old.stats().records - len(apex.get(rr.SOA, ()))
+    content = total - len(apex.get(rr.NS, ()))
+    affected = 0
+    left = content
+    refusals = []
+    for diff in diffs:
+        at_apex = diff.owner == old.origin
+        if at_apex and diff.rdtype == rr.SOA:
+            continue
+        affected += _affected(diff)
+        if not (at_apex and diff.rdtype in skeleton):
+            left += len(diff.after or ()) - len(diff.before or ())
+        elif diff.before is not None and (diff.after is None or diff.after.rdatas != diff.before.rdatas):
+            refusals.append(
+                f"it changes the zone's own NS set from {_targets(diff.before)} to {_targets(diff.after)}; "
+                "the delegation in the parent zone must follow"
+            )
+    if content > 0 and left == 0:
+        refusals.append(f"it empties the zone: {_records(content)} would go, and only SOA and NS stay")
+    elif total >= thresholds.minimum and affected > thresholds.share * total:
+        refusals.append(
+            f"it removes or changes {affected} of {_records(total)} ({100 * affected / total:.0f} %), "
+            f"more than the {100 * thresholds.share:.0f} % that this zone allows at once"
+        )
+    return tuple(refusals)
+
+
+def _affected(diff: RRsetDiff) -> int:
+    """How many of the records before are not there as they were afterwards."""
+    if diff.before is None:
+        return 0
+    if diff.after is None or diff.after.ttl != diff.before.ttl:
+        return len(diff.before)
+    return len(set(diff.before.rdatas) - set(diff.after.rdatas))
+
+
+def _targets(rrset: RRset | None) -> str:
+    if rrset is None:
+        return "none"
+    return ", ".join(names.to_text(target) for target in rrset.rdatas)
+
+
+def _records(count: int) -> str:
+    return f"{count} record{'' if count == 1 else 's'}"
