@@ -138,7 +138,7 @@ def _names_with_nsec3(
         raise ValueError("the policy has no NSEC3")
     end = None if until is None else names.sort_key(until)
     origin = signing.origin
-    last = origin  # the last name that went into the chain
+    last: bytes | None = None  # the last name that went into the chain
     for owner, kind, pieces in walk:
         if end is not None and names.sort_key(owner) > end:
             return
@@ -147,7 +147,7 @@ def _names_with_nsec3(
             if types is not None:
                 # In canonical order, an ancestor of an earlier name is one of the last name too.
                 for above in names.ancestors(owner, origin):
-                    if names.is_at_or_below(last, above):
+                    if last is not None and names.is_at_or_below(last, above):
                         break
                     _link(signing, chain, above, ())
                 _link(signing, chain, owner, types)
@@ -158,7 +158,8 @@ def _names_with_nsec3(
 def _link(signing: Signing, chain: Chain, name: bytes, types: tuple[int, ...]) -> None:
     if signing.nsec3 is not None:
         digest = signing.nsec3.hash(name)
-        if digest in chain:
+        # Two ranges may both come upon an empty non-terminal.
+        if digest in chain and (types or chain[digest]):
             raise collision(name)
         chain[digest] = denial.bitmap(types)
 
