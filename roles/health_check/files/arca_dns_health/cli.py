@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from arca_dns.edge_config import EdgeConfig, load
 
+from arca_dns.edge_config import load
 from arca_dns.errors import ArcaError
 
 from . import report, state
@@ -40,7 +40,7 @@ DEFAULT_CONFIG = Path("/etc/arca-dns/agent.yaml")
 @app.command()
 def daemon(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Check this edge and keep BIRD's announcements in step, until stopped."""
-    settings = Settings.of(_load(config))
+    settings = _settings(config)
     configure()
     asyncio.run(_serve(settings))
 
@@ -65,7 +65,7 @@ def explain(config: ConfigOption = DEFAULT_CONFIG) -> None:
 @app.command()
 def check_config(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Read the configuration and say what is wrong with it; exit 1 if anything is."""
-    Settings.of(_load(config))
+    _settings(config)
     typer.echo(f"{config} is valid")
 
 
@@ -93,9 +93,9 @@ async def _serve(settings: Settings) -> None:
     await service.stop(withdraw=settings.withdraw_on_stop and not await restarting())
 
 
-def _load(path: Path) -> EdgeConfig:
+def _settings(path: Path) -> Settings:
     try:
-        return load(path)
+        return Settings.of(load(path))
     except ArcaError as error:
         raise _fail(str(error)) from None
     except OSError as error:
@@ -103,7 +103,7 @@ def _load(path: Path) -> EdgeConfig:
 
 
 def _state(config: Path) -> state.Document:
-    path = Settings.of(_load(config)).state_file
+    path = _settings(config).state_file
     try:
         return state.read(path)
     except (OSError, ValueError) as error:

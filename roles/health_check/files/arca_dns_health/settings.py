@@ -11,7 +11,6 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from arca_dns.edge_config import EdgeConfig
-
 from arca_dns.errors import ConfigError, Place
 from arca_dns.zone import names
 
@@ -41,8 +40,8 @@ class Settings:
         return cls(
             plan=Plan(
                 services=services(config.bird.anycast_prefixes, config.bird.service_addresses),
-                nsd_server=_target("/health/nsd_server", health.nsd_server),
-                unbound_server=_target("/health/unbound_server", health.unbound_server),
+                nsd_server=_target("health.nsd_server", health.nsd_server),
+                unbound_server=_target("health.unbound_server", health.unbound_server),
                 zones=tuple(names.to_text(names.from_text(zone)) for zone in health.zones),
                 timeout=health.timeout,
                 latency_limit=health.latency_limit,
@@ -73,9 +72,9 @@ def services(prefixes: Iterable[str], addresses: Iterable[str]) -> dict[Prefix, 
         try:
             known.append(ip_address(text))
         except ValueError as error:
-            problems.append(Place(str(error), pointer=f"/bird/service_addresses/{index}"))
+            problems.append(Place(str(error), pointer=f"bird.service_addresses[{index}]"))
     for index, text in enumerate(prefixes):
-        pointer = f"/bird/anycast_prefixes/{index}"
+        pointer = f"bird.anycast_prefixes[{index}]"
         try:
             prefix = ip_network(text)
         except ValueError as error:
@@ -90,7 +89,7 @@ def services(prefixes: Iterable[str], addresses: Iterable[str]) -> dict[Prefix, 
             )
         found[prefix] = inside
     if not found and not problems:
-        problems.append(Place("names no prefix, so there is nothing to announce", pointer="/bird/anycast_prefixes"))
+        problems.append(Place("names no prefix, so there is nothing to announce", pointer="bird.anycast_prefixes"))
     if problems:
         raise ConfigError("the anycast prefixes cannot be used", problems)
     return found
