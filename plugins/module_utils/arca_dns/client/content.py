@@ -55,9 +55,10 @@ def assemble(
             lines = dict(parsed.lines)
     wanted = _wanted(origin, records, places)
     if soa is not None:
-        wanted += _soa(origin, soa, places)
-        if (origin, SOA) in sets or sum(one.key == (origin, SOA) for one in wanted) > 1:
+        if (origin, SOA) in sets or any(one.key == (origin, SOA) for one in wanted):
             places.append(Place("the zone has a SOA already: leave it out here or there", pointer="/soa"))
+        else:
+            wanted += _soa(origin, soa, places)
     _join(sets, wanted, default_ttl, places)
     if places:
         count = len(places)

@@ -56,7 +56,7 @@ def open_local(
     *master_key* is base64 and goes before the file. Raises ``MissingDependency``, ``ConfigError``, ``StoreUnavailable``
     or ``KeyUnavailable``.
     """
-    require("alembic", "cryptography", "dns", "idna", "sqlalchemy")
+    require("alembic", "cryptography", "dns", "sqlalchemy")
     if read_only and not files.database.exists():
         return LocalClient(Service(MemoryStore(), MemoryKeyStore(), HeadKey.generate()), actor=actor)
     keys = _keys(files, master_key, read_only)

@@ -39,7 +39,7 @@ def test_without_third_party_packages_the_api_works_and_the_rest_names_what_is_m
     )
     assert done.stderr == ""
     assert done.stdout == (
-        "this needs alembic, cryptography, dnspython, idna, SQLAlchemy on the Python path: "
-        "pip install alembic cryptography dnspython idna SQLAlchemy\n"
+        "this needs alembic, cryptography, dnspython, SQLAlchemy on the Python path: "
+        "pip install alembic cryptography dnspython SQLAlchemy\n"
     )
     assert list(tmp_path.iterdir()) == []
