@@ -277,15 +277,17 @@ class _Verifier:
             if self._parameters is None and kind is not Kind.OCCLUDED:
                 self._link(owner, self._nsec(owner, kind, pieces), after.following(owner))
         if self._parameters is None:
-            self._relinked(after, touched)
+            self._relinked(before, after, touched)
         else:
             self._chain_changes(old, before, after, touched)
         earliest = zone.stats().earliest_expiry
         if keys.now is not None and earliest != NEVER and earliest < keys.now + keys.minimum_validity:
             self._problems.add(self._origin, None, f"an RRSIG somewhere in the zone expires too soon, at {earliest}")
 
-    def _relinked(self, after: Authority, touched: set[bytes]) -> None:
-        ahead = {after.preceding(owner) for owner in touched} - touched
+    def _relinked(self, before: Authority, after: Authority, touched: set[bytes]) -> None:
+        """Check the links of names that have another name behind them than before."""
+        moved = [owner for owner in touched if before.visible(owner) != after.visible(owner)]
+        ahead = {after.preceding(owner) for owner in moved if owner != self._origin} - touched
         for owner in ahead:
             pieces = _pieces(owner, self._zone.get(owner) or b"")
             kind = after.kind(owner) or Kind.AUTHORITATIVE
