@@ -116,9 +116,16 @@ def _soa(origin: bytes, soa: Soa, places: list[Place]) -> list[_Wanted]:
     if "@" in rname:
         local, _at, domain = rname.partition("@")
         rname = local.replace("\\", "\\\\").replace(".", "\\.") + "." + domain.rstrip(".") + "."
-    value = f"{soa.mname} {rname} 0 {soa.refresh} {soa.retry} {soa.expire} {soa.minimum}"
+    else:
+        rname = _meant(rname, origin)
+    value = f"{_meant(soa.mname, origin)} {rname} 0 {soa.refresh} {soa.retry} {soa.expire} {soa.minimum}"
     data = _rdata(SOA, value, origin, "/soa", places)
     return [] if data is None else [_Wanted((origin, SOA), soa.ttl, data, "/soa")]
+
+
+def _meant(name: str, origin: bytes) -> str:
+    """In zone ``example.com.``, ``ns1.example.com`` never means ``ns1.example.com.example.com.``."""
+    return f"{name}." if f".{name.lower()}.".endswith(f".{names.to_text(origin)}") else name
 
 
 def _join(sets: dict[_Key, RRset], wanted: Sequence[_Wanted], default_ttl: int, places: list[Place]) -> None:

@@ -90,7 +90,17 @@ class HttpClient:
     def record_sets(self, name: str) -> list[RecordSet]:
         """See :class:`~.base.Client`."""
         answer = self._object("GET", _zone_path(name))
-        return _group(_list(answer.get("records")), str(answer["name"]))
+        records = _group(_list(answer.get("records")), str(answer["name"]))
+        soa = _mapping(answer.get("soa"))
+        if soa:
+            fields = ("mname", "rname", "serial", "refresh", "retry", "expire", "minimum")
+            value = " ".join(str(soa.get(field)) for field in fields)
+            apex = str(answer["name"])
+            # canonical order at the apex: A and NS have lower numbers
+            before = next((i for i, one in enumerate(records) if one.name != apex or one.type not in ("A", "NS")), None)
+            at = len(records) if before is None else before
+            records.insert(at, RecordSet(apex, "SOA", _number(soa.get("ttl")), (value,)))
+        return records
 
     def create_zone(
         self, name: str, content: ZoneContent, write: Write, settings: Mapping[str, Json] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..documents import ZoneSettings
+from ..errors import ArcaError, Place
 from ..service import Outcome as ServiceOutcome, Service, ZoneInfo
 from ..store.base import Json
 from ..zone import names, rdata
@@ -99,7 +100,14 @@ class LocalClient:
         if ttl is None:
             there = self._service.rrset(origin, names.from_text(owner, origin), wanted)
             ttl = DEFAULT_TTL if there is None else there.ttl
-        (rrset,), _lines = assemble(origin, records=[Record(owner, rdtype, tuple(values), ttl)])
+        try:
+            (rrset,), _lines = assemble(origin, records=[Record(owner, rdtype, tuple(values), ttl)])
+        except ArcaError as error:
+            # the caller sent values, and no list of records
+            error.places = tuple(
+                Place(place.message, pointer=(place.pointer or "").removeprefix("/records/0")) for place in error.places
+            )
+            raise
         return self._change(origin, Change(rrset.owner, rrset.rdtype, rrset), write)
 
     def delete_record_set(self, zone: str, owner: str, rdtype: str, write: Write) -> Outcome:

@@ -82,6 +82,12 @@ def test_a_soa_is_made_from_its_fields() -> None:
     assert "hostmaster.example.com." in shown(assemble(ORIGIN, soa=Soa("ns1"))[0])[0][3][0]
 
 
+@pytest.mark.parametrize("mname", ["ns1", "ns1.example.com", "NS1.Example.Com."])
+def test_the_zones_own_name_at_the_end_of_a_soas_field_needs_no_dot(mname: str) -> None:
+    ((_owner, _rdtype, _ttl, values),) = shown(assemble(ORIGIN, soa=Soa(mname, "h.example.com"))[0])
+    assert values == ["ns1.example.com. h.example.com. 0 10800 3600 1209600 3600"]
+
+
 def test_two_soas_are_a_mistake() -> None:
     assert mistakes(text=TEXT, soa=Soa("ns1")) == ["/soa"]
     assert mistakes(records=[Record("@", "SOA", ("a b 1 2 3 4 5",))], soa=Soa("ns1")) == ["/soa"]

@@ -125,6 +125,16 @@ def test_records_are_read_as_rrsets_with_absolute_names() -> None:
     api, _wire = client(
         {
             **STATE,
+            "soa": {
+                "mname": "ns1.example.com.",
+                "rname": "h.example.com.",
+                "serial": 5,
+                "refresh": 1,
+                "retry": 2,
+                "expire": 3,
+                "minimum": 4,
+                "ttl": 60,
+            },
             "records": [
                 {"name": "@", "type": "NS", "ttl": 60, "value": "ns1.example.com."},
                 {"name": "@", "type": "NS", "ttl": 60, "value": "ns2.example.com."},
@@ -134,6 +144,7 @@ def test_records_are_read_as_rrsets_with_absolute_names() -> None:
     )
     assert api.record_sets("example.com") == [
         RecordSet("example.com.", "NS", 60, ("ns1.example.com.", "ns2.example.com.")),
+        RecordSet("example.com.", "SOA", 60, ("ns1.example.com. h.example.com. 5 1 2 3 4",)),
         RecordSet("www.example.com.", "A", 5, ("192.0.2.1",)),
     ]
 
