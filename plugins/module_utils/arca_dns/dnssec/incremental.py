@@ -158,7 +158,9 @@ class _Incremental:
         for owner in coming:
             if owner not in going and held.get(owner) is not None:
                 raise collision(coming[owner])
-        present[parameters.owner(origin, origin)] = denial.bitmap(signing.apex_hashed_types())
+        apex, told = parameters.owner(origin, origin), denial.bitmap(signing.apex_hashed_types())
+        if _nsec3_in(apex, held.get(apex) or b"").type_bitmap != told:
+            present[apex] = told
         going -= coming.keys()
         ring = _Ring(held, going, coming)
         remade = set(present)

@@ -135,6 +135,7 @@ def check_signatures(keys: ZoneKeys, owner: bytes, kind: Kind, pieces: Sequence[
         if piece.rdtype < last:
             problems.add(owner, piece.rdtype, "stands behind a higher type")
         last = piece.rdtype
+        _check_form(owner, piece, problems)
         if piece.rdtype == rr.RRSIG:
             try:
                 signature = Rrsig.parse(first_rdata(owner, piece))
@@ -144,7 +145,6 @@ def check_signatures(keys: ZoneKeys, owner: bytes, kind: Kind, pieces: Sequence[
             found.setdefault(signature.covered, []).append((piece.ttl, signature))
         else:
             rrsets[piece.rdtype] = piece
-            _check_form(owner, piece, problems)
     wanted = frozenset() if kind is Kind.OCCLUDED else frozenset(signed_types(kind, rrsets))
     for rdtype in found.keys() - wanted:
         if rdtype not in rrsets:

@@ -4,14 +4,14 @@
 """Verifying signed zones before they are published: every signature, and the whole chain of denial.
 
 :func:`verify_zone` reads all of a zone, :func:`verify_change` what differs from a zone that was verified. Both raise
-``VerificationFailed`` whose places name each RRset and say what is wrong. Signatures are checked in :mod:`.signatures`.
+``VerificationFailed``, whose places name each RRset and say what is wrong. Single owners
+are checked in :mod:`.owners`, signatures in :mod:`.signatures`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from ..errors import CorruptBlob
 from ..zone import names, rr
 from ..zone.tree import NEVER, ZoneRoot, diff
 from . import denial
@@ -22,12 +22,11 @@ from .authority import (
     Walk,
     first_rdata,
     hashed_types,
-    nsec_types,
-    slices,
     types_of,
 )
-from .denial import Nsec3, Nsec3Parameters
-from .signatures import Problems, ZoneKeys, check_signatures, verify_rrset
+from .denial import Nsec3Parameters
+from .owners import OwnerChecks, bitmap_of, following_hash, nsec3_of, pieces_of
+from .signatures import Problems, ZoneKeys, verify_rrset
 
 __all__ = ["verify_change", "verify_rrset", "verify_zone"]
 
@@ -66,7 +65,7 @@ def _comparable(old: ZoneRoot, new: ZoneRoot) -> bool:
         return False
     found = []
     for zone in (old, new):
-        pieces = {piece.rdtype: piece for piece in _pieces(zone.origin, zone.apex.get(zone.origin) or b"")}
+        pieces = {piece.rdtype: piece for piece in pieces_of(zone.origin, zone.apex.get(zone.origin) or b"")}
         soa = pieces.get(rr.SOA)
         if soa is None:
             return False
@@ -89,26 +88,14 @@ def _opt_out(zone: ZoneRoot) -> bool:
     if zone.nsec3.root is None:
         return False
     owner, data = next(iter(zone.nsec3))
-    for piece in _pieces(owner, data):
-        if piece.rdtype == rr.NSEC3:
-            try:
-                return Nsec3.parse(first_rdata(owner, piece)).parameters.opt_out
-            except ValueError:
-                return False
-    return False
-
-
-def _pieces(owner: bytes, data: bytes) -> list[Slice]:
-    try:
-        return slices(owner, data)
-    except Exception as error:  # struct.error, ValueError: bytes that are no RRs
-        raise CorruptBlob(f"the RRs of {names.to_text(owner)} do not parse") from error
+    record = nsec3_of(owner, pieces_of(owner, data))
+    return record is not None and record.parameters.opt_out
 
 
 def _open(zone: ZoneRoot, now: int | None, minimum_validity: int, problems: Problems) -> _Verifier | None:
     """A verifier for *zone*, unless its apex is already so wrong that nothing can be said of the rest."""
     origin = zone.origin
-    pieces = {p.rdtype: p for p in _pieces(origin, zone.apex.get(origin) or b"") if p.rdtype != rr.RRSIG}
+    pieces = {p.rdtype: p for p in pieces_of(origin, zone.apex.get(origin) or b"") if p.rdtype != rr.RRSIG}
     soa = pieces.get(rr.SOA)
     if soa is None or len(soa.wire) != len(origin) + 10 + len(first_rdata(origin, soa)):
         problems.add(origin, rr.SOA, "there must be exactly one")
@@ -132,18 +119,8 @@ def _open(zone: ZoneRoot, now: int | None, minimum_validity: int, problems: Prob
     return _Verifier(zone, keys, parameters, ttl, problems)
 
 
-class _Verifier:
+class _Verifier(OwnerChecks):
     """One verification of one zone."""
-
-    def __init__(
-        self, zone: ZoneRoot, keys: ZoneKeys, parameters: Nsec3Parameters | None, denial_ttl: int, problems: Problems
-    ) -> None:
-        self._zone = zone
-        self._origin = zone.origin
-        self._keys = keys
-        self._parameters = parameters
-        self._ttl = denial_ttl
-        self._problems = problems
 
     # -- everything -------------------------------------------------------------------------
 
@@ -154,40 +131,40 @@ class _Verifier:
         optional: dict[bytes, tuple[bytes, tuple[int, ...]]] = {}
         nsecs: dict[bytes, bytes] = {}
         for owner, kind, pieces in self._walk():
-            self._node(owner, kind, pieces)
+            self.check_node(owner, kind, pieces)
             if kind is Kind.OCCLUDED:
                 continue
             types = [piece.rdtype for piece in pieces if piece.rdtype != rr.RRSIG]
-            if self._parameters is None:
+            if self.parameters is None:
                 visible.append(owner)
-                following = self._nsec(owner, kind, pieces)
+                following = self.check_nsec(owner, kind, pieces)
                 if following is not None:
                     nsecs[owner] = following
             else:
                 self._expect(required, optional, owner, kind, types)
-        if self._parameters is None:
-            for owner, following in zip(visible, [*visible[1:], self._origin], strict=True):
-                self._link(owner, nsecs.get(owner), following)
+        if self.parameters is None:
+            for owner, following in zip(visible, [*visible[1:], self.origin], strict=True):
+                self.check_link(owner, nsecs.get(owner), following)
         else:
             self._whole_chain(required, optional)
 
     def _walk(self) -> Iterator[tuple[bytes, Kind, list[Slice]]]:
-        walk = Walk(self._origin)
+        walk = Walk(self.origin)
         last: bytes | None = None
-        for tree in (self._zone.apex, self._zone.names):
+        for tree in (self.zone.apex, self.zone.names):
             for owner, data in tree:
-                if not self._in_order(owner, last, apex=tree is self._zone.apex):
+                if not self._in_order(owner, last, apex=tree is self.zone.apex):
                     continue
                 last = owner
-                pieces = _pieces(owner, data)
+                pieces = pieces_of(owner, data)
                 yield owner, walk.kind(owner, types_of(pieces)), pieces
 
     def _in_order(self, owner: bytes, last: bytes | None, *, apex: bool) -> bool:
-        if not names.is_at_or_below(owner, self._origin) or apex != (owner == self._origin):
-            self._problems.add(owner, None, "does not belong here in the zone")
+        if not names.is_at_or_below(owner, self.origin) or apex != (owner == self.origin):
+            self.problems.add(owner, None, "does not belong here in the zone")
             return False
         if last is not None and names.sort_key(owner) <= names.sort_key(last):
-            self._problems.add(owner, None, f"stands behind {names.to_text(last)}, which is not canonical order")
+            self.problems.add(owner, None, f"stands behind {names.to_text(last)}, which is not canonical order")
             return False
         return True
 
@@ -199,16 +176,16 @@ class _Verifier:
         kind: Kind,
         types: Sequence[int],
     ) -> None:
-        parameters = self._parameters
+        parameters = self.parameters
         if parameters is None:
             return
         wanted = hashed_types(kind, types, opt_out=parameters.opt_out)
         target = optional if wanted is None else required
         told = hashed_types(kind, types, opt_out=False) or ()
-        self._expect_one(target, required, parameters.owner(owner, self._origin), owner, told)
+        self._expect_one(target, required, parameters.owner(owner, self.origin), owner, told)
         # An ancestor with data came earlier in the walk and is required already.
-        for above in names.ancestors(owner, self._origin):
-            hashed = parameters.owner(above, self._origin)
+        for above in names.ancestors(owner, self.origin):
+            hashed = parameters.owner(above, self.origin)
             if hashed in required or (target is optional and hashed in optional):
                 break
             target[hashed] = (above, ())
@@ -224,7 +201,7 @@ class _Verifier:
         types: tuple[int, ...],
     ) -> None:
         if hashed in required and required[hashed][0] != owner:
-            self._problems.add(owner, rr.NSEC3, f"has the same hash as {names.to_text(required[hashed][0])}")
+            self.problems.add(owner, rr.NSEC3, f"has the same hash as {names.to_text(required[hashed][0])}")
         target[hashed] = (owner, types)
 
     def _whole_chain(
@@ -234,26 +211,26 @@ class _Verifier:
     ) -> None:
         present: dict[bytes, bytes | None] = {}
         last: bytes | None = None
-        for owner, data in self._zone.nsec3:
+        for owner, data in self.zone.nsec3:
             if last is not None and names.sort_key(owner) <= names.sort_key(last):
-                self._problems.add(owner, rr.NSEC3, "is not in canonical order")
+                self.problems.add(owner, rr.NSEC3, "is not in canonical order")
             last = owner
             known = required.get(owner) or optional.get(owner)
             if known is None:
-                self._problems.add(owner, rr.NSEC3, "belongs to no name of the zone")
-            present[owner] = self._nsec3(owner, _pieces(owner, data), known)
+                self.problems.add(owner, rr.NSEC3, "belongs to no name of the zone")
+            present[owner] = self.check_nsec3(owner, pieces_of(owner, data), known)
         for owner, (name, _types) in required.items():
             if owner not in present:
-                self._problems.add(name, rr.NSEC3, f"is missing: there is no {names.to_text(owner)}")
+                self.problems.add(name, rr.NSEC3, f"is missing: there is no {names.to_text(owner)}")
         owners = list(present)
         for owner, following in zip(owners, [*owners[1:], *owners[:1]], strict=True):
-            self._hash_link(owner, present[owner], following)
+            self.check_hash_link(owner, present[owner], following)
 
     # -- what changed -----------------------------------------------------------------------
 
     def changes(self, old: ZoneRoot) -> None:
         """Check the owners that differ from *old*, what they hide or uncover, and the links around them."""
-        zone, keys = self._zone, self._keys
+        zone, keys = self.zone, self.keys
         before, after = Authority(old), Authority(zone)
         changed = [
             owner
@@ -262,7 +239,7 @@ class _Verifier:
         ]
         touched = set(changed)
         for owner in changed:
-            if owner != self._origin and before.occludes(owner) != after.occludes(owner):
+            if owner != self.origin and before.occludes(owner) != after.occludes(owner):
                 touched.update(before.below(owner))
                 touched.update(after.below(owner))
         for owner in sorted(touched, key=names.sort_key):
@@ -270,200 +247,83 @@ class _Verifier:
             if data is None:
                 continue
             kind = after.kind(owner) or Kind.AUTHORITATIVE
-            pieces = _pieces(owner, data)
-            if not self._in_order(owner, None, apex=owner == self._origin):
+            pieces = pieces_of(owner, data)
+            if not self._in_order(owner, None, apex=owner == self.origin):
                 continue
-            self._node(owner, kind, pieces)
-            if self._parameters is None and kind is not Kind.OCCLUDED:
-                self._link(owner, self._nsec(owner, kind, pieces), after.following(owner))
-        if self._parameters is None:
+            self.check_node(owner, kind, pieces)
+            if self.parameters is None and kind is not Kind.OCCLUDED:
+                self.check_link(owner, self.check_nsec(owner, kind, pieces), after.following(owner))
+        if self.parameters is None:
             self._relinked(before, after, touched)
         else:
             self._chain_changes(old, before, after, touched)
         earliest = zone.stats().earliest_expiry
         if keys.now is not None and earliest != NEVER and earliest < keys.now + keys.minimum_validity:
-            self._problems.add(self._origin, None, f"an RRSIG somewhere in the zone expires too soon, at {earliest}")
+            self.problems.add(self.origin, None, f"an RRSIG somewhere in the zone expires too soon, at {earliest}")
 
     def _relinked(self, before: Authority, after: Authority, touched: set[bytes]) -> None:
         """Check the links of names that have another name behind them than before."""
         moved = [owner for owner in touched if before.visible(owner) != after.visible(owner)]
-        ahead = {after.preceding(owner) for owner in moved if owner != self._origin} - touched
+        ahead = {after.preceding(owner) for owner in moved if owner != self.origin} - touched
         for owner in ahead:
-            pieces = _pieces(owner, self._zone.get(owner) or b"")
+            pieces = pieces_of(owner, self.zone.get(owner) or b"")
             kind = after.kind(owner) or Kind.AUTHORITATIVE
-            self._link(owner, self._nsec(owner, kind, pieces), after.following(owner))
+            self.check_link(owner, self.check_nsec(owner, kind, pieces), after.following(owner))
 
     def _chain_changes(self, old: ZoneRoot, before: Authority, after: Authority, touched: set[bytes]) -> None:
-        parameters, chain = self._parameters, self._zone.nsec3
+        parameters, chain = self.parameters, self.zone.nsec3
         if parameters is None:
             return
         around = set(touched)
         for owner in touched:
-            if owner != self._origin:
-                around.update(names.ancestors(owner, self._origin))
+            if owner != self.origin:
+                around.update(names.ancestors(owner, self.origin))
         known: dict[bytes, tuple[bytes, tuple[int, ...]]] = {}
         absent: dict[bytes, bytes] = {}
         for name in around:
-            hashed = parameters.owner(name, self._origin)
+            hashed = parameters.owner(name, self.origin)
             wanted = after.hashed_types(name, opt_out=parameters.opt_out)
             told = wanted if wanted is not None else after.hashed_types(name, opt_out=False)
             if told is not None:
                 known[hashed] = (name, told)
                 if wanted is not None and chain.get(hashed) is None:
-                    self._problems.add(name, rr.NSEC3, f"is missing: there is no {names.to_text(hashed)}")
+                    self.problems.add(name, rr.NSEC3, f"is missing: there is no {names.to_text(hashed)}")
             else:
                 absent[hashed] = name
         for hashed, name in absent.items():
             if hashed not in known and chain.get(hashed) is not None:
-                self._problems.add(hashed, rr.NSEC3, f"is left over from {names.to_text(name)}")
+                self.problems.add(hashed, rr.NSEC3, f"is left over from {names.to_text(name)}")
         changed = {owner: (was, now) for owner, was, now in diff(old.nsec3, chain)}
         for owner in known.keys() - changed.keys():
             data = chain.get(owner)
             if data is not None:
-                self._nsec3(owner, _pieces(owner, data), known[owner], signatures=False)
+                self.check_nsec3(owner, pieces_of(owner, data), known[owner], signatures=False)
         links: set[bytes] = set()
         for owner, (was, now) in changed.items():
             links.add(self._ahead(owner))
             if now is None:
                 if owner not in known and owner not in absent:
-                    self._problems.add(owner, rr.NSEC3, "is gone, but its name has not changed")
+                    self.problems.add(owner, rr.NSEC3, "is gone, but its name has not changed")
                 continue
             links.add(owner)
-            pieces = _pieces(owner, now)
-            self._nsec3(owner, pieces, known.get(owner))
+            pieces = pieces_of(owner, now)
+            self.check_nsec3(owner, pieces, known.get(owner))
             if owner not in known and owner not in absent:
                 self._unchanged_types(owner, was, pieces)
         for owner in links:
             data = chain.get(owner)
             if data is not None:
                 following = next(chain.items(owner), None) or next(iter(chain))
-                self._hash_link(owner, _following_hash(owner, _pieces(owner, data)), following[0])
+                self.check_hash_link(owner, following_hash(owner, pieces_of(owner, data)), following[0])
 
     def _ahead(self, owner: bytes) -> bytes:
-        chain = self._zone.nsec3
+        chain = self.zone.nsec3
         found = chain.before(owner) or next(chain.reversed(), None)
         return owner if found is None else found[0]
 
     def _unchanged_types(self, owner: bytes, was: bytes | None, pieces: list[Slice]) -> None:
         """The NSEC3 of a name that did not change may point elsewhere, but tells the same types."""
         if was is None:
-            self._problems.add(owner, rr.NSEC3, "belongs to no name of the zone")
-        elif _bitmap(owner, _pieces(owner, was)) != _bitmap(owner, pieces):
-            self._problems.add(owner, rr.NSEC3, "tells other types than before, but its name has not changed")
-
-    # -- single owners ----------------------------------------------------------------------
-
-    def _node(self, owner: bytes, kind: Kind, pieces: list[Slice]) -> None:
-        check_signatures(self._keys, owner, kind, pieces, self._problems)
-        types = types_of(pieces)
-        if rr.NSEC3 in types:
-            self._problems.add(owner, rr.NSEC3, "stands among the names, not in the chain")
-        if owner != self._origin:
-            for rdtype in types & {rr.DNSKEY, rr.NSEC3PARAM, rr.SOA}:
-                self._problems.add(owner, rdtype, "stands below the apex")
-        if rr.NSEC in types and (self._parameters is not None or kind is Kind.OCCLUDED):
-            why = "the zone has NSEC3" if self._parameters is not None else "the name is occluded"
-            self._problems.add(owner, rr.NSEC, f"must not be here: {why}")
-
-    def _nsec(self, owner: bytes, kind: Kind, pieces: list[Slice]) -> bytes | None:
-        """Check the NSEC of a visible name; returns the name it points to."""
-        piece = next((piece for piece in pieces if piece.rdtype == rr.NSEC), None)
-        if piece is None:
-            self._problems.add(owner, rr.NSEC, "is missing")
-            return None
-        try:
-            rdata = _only_rdata(owner, piece)
-            following, told = denial.parse_nsec(rdata)
-        except ValueError as error:
-            self._problems.add(owner, rr.NSEC, str(error))
-            return None
-        if piece.ttl != self._ttl:
-            self._problems.add(owner, rr.NSEC, f"has TTL {piece.ttl}, not {self._ttl} (RFC 9077)")
-        self._types(owner, rr.NSEC, told, nsec_types(kind, types_of(pieces)))
-        return following
-
-    def _nsec3(
-        self,
-        owner: bytes,
-        pieces: list[Slice],
-        known: tuple[bytes, tuple[int, ...]] | None,
-        *,
-        signatures: bool = True,
-    ) -> bytes | None:
-        """Check the NSEC3 at *owner*, for the name and types in *known*; returns the hash it points to."""
-        if signatures:
-            check_signatures(self._keys, owner, Kind.AUTHORITATIVE, pieces, self._problems)
-        if names.parent(owner) != self._origin:
-            self._problems.add(owner, rr.NSEC3, "stands not directly below the apex")
-        for rdtype in types_of(pieces) - {rr.NSEC3, rr.RRSIG}:
-            self._problems.add(owner, rdtype, "stands in the NSEC3 chain")
-        piece = next((piece for piece in pieces if piece.rdtype == rr.NSEC3), None)
-        try:
-            denial.hash_of_owner(owner)
-            if piece is None:
-                raise ValueError("is missing")
-            record = Nsec3.parse(_only_rdata(owner, piece))
-        except ValueError as error:
-            self._problems.add(owner, rr.NSEC3, str(error))
-            return None
-        if record.parameters != self._parameters or record.flags & ~denial.OPT_OUT:
-            self._problems.add(owner, rr.NSEC3, "has other parameters or flags than the rest of the chain")
-        if piece.ttl != self._ttl:
-            self._problems.add(owner, rr.NSEC3, f"has TTL {piece.ttl}, not {self._ttl} (RFC 9077)")
-        if known is not None:
-            self._types(owner, rr.NSEC3, record.type_bitmap, known[1], known[0])
-        return record.following
-
-    def _types(self, owner: bytes, rdtype: int, told: bytes, types: tuple[int, ...], name: bytes | None = None) -> None:
-        if told == denial.bitmap(types):
-            return
-        try:
-            found = set(denial.bitmap_types(told))
-        except ValueError as error:
-            self._problems.add(owner, rdtype, str(error))
-            return
-        what = [f"{rr.type_text(t)} too much" for t in sorted(found - set(types))]
-        what += [f"{rr.type_text(t)} missing" for t in sorted(set(types) - found)]
-        of = f" of {names.to_text(name)}" if name is not None else ""
-        self._problems.add(owner, rdtype, f"has a wrong type bitmap{of}: {', '.join(what) or 'not in canonical form'}")
-
-    def _link(self, owner: bytes, found: bytes | None, following: bytes) -> None:
-        if found is not None and found != following:
-            self._problems.add(
-                owner, rr.NSEC, f"points to {names.to_text(found)}, the next name is {names.to_text(following)}"
-            )
-
-    def _hash_link(self, owner: bytes, found: bytes | None, following: bytes) -> None:
-        if found is not None and denial.nsec3_owner(found, self._origin) != following:
-            self._problems.add(
-                owner,
-                rr.NSEC3,
-                f"points to {denial.base32hex(found).decode('ascii')}, the next is {names.to_text(following)}",
-            )
-
-
-def _only_rdata(owner: bytes, piece: Slice) -> bytes:
-    rdata = first_rdata(owner, piece)
-    if len(piece.wire) != len(owner) + 10 + len(rdata):
-        raise ValueError("there is more than one")
-    return rdata
-
-
-def _parsed(owner: bytes, pieces: Iterable[Slice]) -> Nsec3 | None:
-    for piece in pieces:
-        if piece.rdtype == rr.NSEC3:
-            try:
-                return Nsec3.parse(first_rdata(owner, piece))
-            except ValueError:
-                return None
-    return None
-
-
-def _following_hash(owner: bytes, pieces: Iterable[Slice]) -> bytes | None:
-    record = _parsed(owner, pieces)
-    return None if record is None else record.following
-
-
-def _bitmap(owner: bytes, pieces: Iterable[Slice]) -> bytes | None:
-    record = _parsed(owner, pieces)
-    return None if record is None else record.type_bitmap
+            self.problems.add(owner, rr.NSEC3, "belongs to no name of the zone")
+        elif bitmap_of(owner, pieces_of(owner, was)) != bitmap_of(owner, pieces):
+            self.problems.add(owner, rr.NSEC3, "tells other types than before, but its name has not changed")

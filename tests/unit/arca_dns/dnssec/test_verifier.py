@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from arca_dns.dnssec import denial
 from arca_dns.dnssec.authority import slices
@@ -17,7 +19,7 @@ from arca_dns.dnssec.policy import Policy
 from arca_dns.dnssec.signer import publish_unsigned, resign, sign_zone
 from arca_dns.dnssec.verifier import verify_change, verify_rrset, verify_zone
 from arca_dns.dnssec.window import epoch_of
-from arca_dns.errors import VerificationFailed
+from arca_dns.errors import CorruptBlob, VerificationFailed
 from arca_dns.zone import names, rr
 from arca_dns.zone.tree import Blobs, ZoneRoot
 from dnssec_zones import APEX, DENIALS, EVERYTHING, NOW, ORIGIN, a, build, fixed_random, nodes, ns, soa, txt, wire
@@ -416,3 +418,27 @@ def test_apex_data_is_kept_apart_from_names() -> None:
     moved = ZoneRoot(ORIGIN, zone.apex, zone.names.update({ORIGIN: nodes([soa(), txt("@")])[ORIGIN]}), zone.nsec3)
     with pytest.raises(VerificationFailed, match="does not belong here"):
         verify_zone(moved, NOW)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_flipped_bit_in_what_is_signed_is_found(policy: Policy, data: st.DataObject) -> None:
+    zone = signed(policy)
+    owners = [owner for owner, found in zone.items() if any(r.rdtype == rr.RRSIG for r in rr.iterate(found))]
+    owner = data.draw(st.sampled_from(owners))
+    found = data_of(zone, owner)
+    delegation = owner != ORIGIN and rr.NS in rr.node_of(found)
+    unsigned = {rr.NS, rr.A} if delegation else set()
+    record = data.draw(st.sampled_from([r for r in rr.iterate(found) if r.rdtype not in unsigned]))
+    # Owner and length frame the RR: other bytes there are other RRs, which the tree itself refuses.
+    frame = record.start + len(owner)
+    at = data.draw(st.sampled_from([*range(frame, frame + 8), *range(frame + 10, record.end)]))
+    bad = put(zone, owner, found[:at] + bytes((found[at] ^ 1 << data.draw(st.integers(0, 7)),)) + found[at + 1 :])
+    for verify in (lambda: verify_zone(bad, NOW), lambda: verify_change(zone, bad, NOW)):
+        with pytest.raises((VerificationFailed, CorruptBlob)):
+            verify()
+
+
+@lru_cache
+def signed(policy: Policy) -> ZoneRoot:
+    return signed_with(policy)[0]
