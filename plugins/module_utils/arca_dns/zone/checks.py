@@ -493,12 +493,11 @@ class _Checker:
             yield target, {}
 
     def _alias(self, target: bytes) -> None:
-        for owner, rdtype in self._wanted[target]:
-            text = f"{names.to_text(target)} is an alias (CNAME); name the host itself (RFC 2181 section 10.3)"
-            if rdtype == rr.NS and owner == self._origin:
-                self._error(owner, rdtype, text)
-            else:
-                self._warning(owner, rdtype, text)
+        text = f"{names.to_text(target)} is an alias (CNAME); name the host itself (RFC 2181 section 10.3)"
+        others = [reference for reference in self._wanted[target] if reference != (self._origin, rr.NS)]
+        if len(others) < len(self._wanted[target]):
+            self._error(self._origin, rr.NS, text)
+        self._references(others, text)
 
     def _no_address(self, target: bytes, node: Node) -> None:
         if rr.NS in node and target != self._origin:
@@ -507,10 +506,14 @@ class _Checker:
             return
         if not node and (rr.CNAME in (match := self._wildcard(target)) or not _ADDRESSES.isdisjoint(match)):
             return
-        for owner, rdtype in self._wanted[target]:
-            self._warning(
-                owner, rdtype, f"{names.to_text(target)} has no address in this zone: add its A or AAAA record"
-            )
+        text = f"{names.to_text(target)} has no address in this zone: add its A or AAAA record"
+        self._references(self._wanted[target], text)
+
+    def _references(self, references: list[tuple[bytes, int]], text: str) -> None:
+        """One warning at the first of *references*, for all of them."""
+        if references:
+            more = f" ({len(references) - 1} more records name it)" if len(references) > 1 else ""
+            self._warning(*references[0], text + more)
 
     def _cut_above(self, name: bytes) -> bytes | None:
         """A delegation or DNAME strictly above *name*."""

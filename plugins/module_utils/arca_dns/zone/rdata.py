@@ -100,6 +100,10 @@ def plain_name(text: str, origin: bytes | None) -> bytes:
     return wire
 
 
+#: For names that occur again and again, as in values.
+_cached_name = lru_cache(maxsize=65536)(plain_name)
+
+
 def _known(origin: bytes | None) -> bytes:
     if origin is None:
         raise ValueError
@@ -130,18 +134,18 @@ def _plain_aaaa(fields: Sequence[str], _origin: bytes | None) -> bytes:
 
 
 def _plain_target(fields: Sequence[str], origin: bytes | None) -> bytes:
-    return plain_name(_one(fields), origin)
+    return _cached_name(_one(fields), origin)
 
 
 def _plain_mx(fields: Sequence[str], origin: bytes | None) -> bytes:
     preference, exchange = fields
-    return _U16.pack(_number(preference, 65535)) + plain_name(exchange, origin)
+    return _U16.pack(_number(preference, 65535)) + _cached_name(exchange, origin)
 
 
 def _plain_srv(fields: Sequence[str], origin: bytes | None) -> bytes:
     priority, weight, port, target = fields
     numbers = (_number(priority, 65535), _number(weight, 65535), _number(port, 65535))
-    return _SRV.pack(*numbers) + plain_name(target, origin)
+    return _SRV.pack(*numbers) + _cached_name(target, origin)
 
 
 def _plain_soa(fields: Sequence[str], origin: bytes | None) -> bytes:
@@ -149,7 +153,7 @@ def _plain_soa(fields: Sequence[str], origin: bytes | None) -> bytes:
     values = [_number(number, 0xFFFFFFFF) for number in numbers]
     if max(values[1:]) > rr.MAX_TTL:
         raise ValueError
-    return plain_name(mname, origin) + plain_name(rname, origin) + _SOA.pack(*values)
+    return _cached_name(mname, origin) + _cached_name(rname, origin) + _SOA.pack(*values)
 
 
 # Octets of the digest by digest type (RFC 3658, 4509, 5933, 6605).
@@ -354,7 +358,7 @@ def _srv_text(rdata: bytes) -> str:
 
 
 def _ds_text(rdata: bytes) -> str:
-    if _DIGESTS[rdata[3]] != len(rdata) - 4:
+    if _DIGESTS.get(rdata[3], len(rdata) - 4) != len(rdata) - 4 or len(rdata) == 4:
         raise ValueError("a digest of another length")
     return f"{_U16.unpack_from(rdata)[0]} {rdata[2]} {rdata[3]} {rdata[4:].hex().upper()}"
 

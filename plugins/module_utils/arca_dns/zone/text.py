@@ -125,6 +125,7 @@ class _Reader:
     declared_ttl: int | None = None
     last_ttl: int | None = None
     last_owner: bytes | None = None
+    last_word: str | None = None  # how the last owner was written, while the short way knows
     nodes: dict[bytes, dict[int, _Set]] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
     types: dict[str, int] = field(default_factory=dict)
@@ -152,6 +153,7 @@ class _Reader:
                         continue
             entry = lexer.entry(at - 1)
             at = entry.end
+            self.last_word = None
             if entry.problems:
                 self.places.extend(entry.problems)
                 self._forget_owner(line)
@@ -169,7 +171,11 @@ class _Reader:
                     return False
                 at = 0
             else:
-                owner = rdata.plain_name(fields[0], self.origin)
+                word = fields[0]
+                if word == self.last_word and self.last_owner:
+                    owner = self.last_owner
+                else:
+                    owner = rdata.plain_name(word, self.origin)
                 at = 1
             word = fields[at]
             rdtype = self.types.get(word)
@@ -196,6 +202,7 @@ class _Reader:
         except ZoneTextError:
             return False
         self.last_owner = owner
+        self.last_word = None if blank else fields[0]
         if ttl is None:
             ttl = self.declared_ttl
             if ttl is None:
