@@ -1,0 +1,101 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The application: endpoints, what surrounds them, and what runs beside them, put together on one service."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from arca_dns import __version__
+from arca_dns.documents import utc
+from arca_dns.service import Service
+
+from . import models, problem
+from .auth import Authentication, KeyRing
+from .config import ControllerConfig
+from .feed import HeadFeed
+from .metrics import Metrics
+from .middleware import BodyLimit, EncodedSlashes, Observation
+from .routes import api_router, operations
+from .routes.shared import Context
+from .scheduler import Scheduler
+
+_DESCRIPTION = """\
+Zones, their versions, and what is published of them. Every path but `health` and `ready` needs an API key.
+Writes need `If-Match` with the zone's ETag; with `dry_run` they answer the plan and write nothing.
+"""
+
+
+def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[], float] = time.time) -> FastAPI:
+    """The application on *service*, which stays the caller's to close."""
+    metrics = Metrics()
+    feed = HeadFeed(service, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        scheduler = Scheduler(service.maintain, config.publish.maintenance_interval, metrics, clock)
+        feed.start()
+        scheduler.start()
+        try:
+            yield
+        finally:
+            feed.close()
+            await scheduler.stop()
+            await feed.join()
+
+    app = FastAPI(
+        title="arca.dns controller",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.context = Context(config, service, feed, metrics, utc(clock()))
+    app.include_router(operations.root)
+    app.include_router(api_router())
+    problem.install(app)
+    metrics.watch_edges(service.edges)
+    # The last one added is the first that a request meets.
+    app.add_middleware(BodyLimit, limit=config.api.body_limit)
+    app.add_middleware(Authentication, keys=KeyRing(config.api.keys))
+    app.add_middleware(EncodedSlashes)
+    app.add_middleware(Observation, metrics=metrics)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    return app
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description of *app*."""
+    if app.openapi_schema is None:
+        found = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        components = found.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        described = models.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(described.pop("$defs", {}))
+        schemas["Problem"] = described
+        components["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        found["security"] = [{"bearer": []}, {"key": []}]
+        for path in ("/api/v1/health", "/api/v1/ready"):
+            found["paths"][path]["get"]["security"] = []
+        app.openapi_schema = found
+    return app.openapi_schema

@@ -1,0 +1,154 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The command ``arca-dns-controller``: the daemon, and what is done around it.
+
+An error is one line and a bad exit code, never a traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from arca_dns import __version__
+from arca_dns.dnssec.keystore import MemoryKeyStore
+from arca_dns.errors import ArcaError
+from arca_dns.publish.head import HeadKey
+from arca_dns.service import Service
+from arca_dns.store.memory import MemoryStore
+from arca_dns.zone import names
+from arca_dns.zone.text import parse
+
+from . import log
+from .app import create_app
+from .auth import hash_key
+from .config import ControllerConfig, read
+from .server import serve as run_server
+from .wiring import initialise
+
+DEFAULT_CONFIG = Path("/etc/arca-dns/controller.yaml")
+ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration file.")]
+
+app = typer.Typer(
+    help="The arca.dns controller: keeps zones, signs them, and publishes them to edges.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+key_app = typer.Typer(help="API keys.", no_args_is_help=True)
+zone_app = typer.Typer(help="Zone files.", no_args_is_help=True)
+app.add_typer(key_app, name="key")
+app.add_typer(zone_app, name="zone")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Take what all commands have in common."""
+
+
+@app.command()
+def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Run the controller until stopped."""
+    with _one_line():
+        settings = read(config)
+        log.configure(settings.log.level)
+        run_server(settings)
+
+
+@app.command()
+def check_config(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Read the configuration and say what is wrong with it; exit 1 if anything is."""
+    with _one_line():
+        read(config)
+    typer.echo(f"{config} is valid")
+
+
+@app.command()
+def init(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Make what is missing: master key, head key, database. Prints JSON: what was made, and the public head key."""
+    with _one_line():
+        made = initialise(read(config))
+    typer.echo(
+        json.dumps({"changed": bool(made.created), "created": made.created, "head_public_key": made.head_public_key})
+    )
+
+
+@app.command()
+def openapi() -> None:
+    """Print the API's OpenAPI description as YAML."""
+    service = Service(MemoryStore(), MemoryKeyStore(), HeadKey.generate())
+    described = create_app(ControllerConfig(), service).openapi()
+    service.close()
+    typer.echo("# Copyright (c) 2026 the arca.dns contributors\n# SPDX-License-Identifier: Apache-2.0")
+    typer.echo("# Made by `arca-dns-controller openapi`. Do not edit.\n---")
+    typer.echo(yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=120), nl=False)
+
+
+@key_app.command("hash")
+def key_hash() -> None:
+    """Read an API key from standard input and print what the configuration keeps of it."""
+    key = sys.stdin.readline().strip()
+    if not key:
+        raise _fail("there is no key on standard input")
+    typer.echo(hash_key(key))
+
+
+@zone_app.command("check")
+def zone_check(
+    file: Annotated[Path, typer.Argument(help="The zone file.")],
+    origin: Annotated[str, typer.Option(help="The zone, where the file has no $ORIGIN.")] = "",
+) -> None:
+    """Say everything that is wrong with a zone file; exit 1 if anything is."""
+    service = Service(MemoryStore(), MemoryKeyStore(), HeadKey.generate())
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        raise _fail(f"{file} cannot be read: {error.strerror}") from None
+    try:
+        parsed = parse(body, names.from_text(origin) if origin else None)
+        outcome = service.create_zone(parsed.origin, parsed.rrsets, actor="check", lines=parsed.lines, dry_run=True)
+    except ArcaError as error:
+        for place in error.places:
+            typer.echo(f"{file}: {place}", err=True)
+        raise _fail(f"{file}: {error.message}") from None
+    finally:
+        service.close()
+    for warning in outcome.plan.warnings:
+        typer.echo(f"{file}: warning: {warning}", err=True)
+    typer.echo(f"{file}: {names.to_text(parsed.origin)} is good, {sum(map(len, parsed.rrsets))} records")
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except ArcaError as error:
+        raise _fail(str(error)) from None
+
+
+def _fail(message: str) -> typer.Exit:
+    typer.echo(message, err=True)
+    return typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

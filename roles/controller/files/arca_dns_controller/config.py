@@ -1,0 +1,196 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The controller's configuration file: its keys, their defaults, and what they must be to go together.
+
+Reading YAML and reporting mistakes is the library's :mod:`arca_dns.config`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from arca_dns.config import Pattern, Range, Seconds, Size, WholeSeconds, load
+from arca_dns.dnssec.policy import Policy
+from arca_dns.errors import ConfigError, Place
+from arca_dns.store.open import BACKENDS, LATER
+
+#: An absolute path, as text: what is relative would depend on where the daemon was started.
+AbsolutePath = Annotated[str, Pattern(r"/.*[^/]", "an absolute path of a file or folder")]
+STATE = "/var/lib/arca-dns/controller"
+Role = Literal["admin", "editor", "viewer", "agent"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key that may use the API; only its SHA-256 is kept."""
+
+    name: Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}", "letters, digits and ._@-, at most 64")]
+    role: Role
+    sha256: Annotated[
+        str, Pattern(r"[0-9a-f]{64}", "the SHA-256 of the key in hexadecimal (arca-dns-controller key hash)")
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where the API listens and who may use it."""
+
+    listen: str = "127.0.0.1:8053"
+    keys: tuple[ApiKey, ...] = ()
+    body_limit: Annotated[Size, Range(1024, 2**31)] = 64 << 20
+    shutdown_timeout: Annotated[WholeSeconds, Range(1, 600)] = 30
+
+    def __post_init__(self) -> None:
+        places = []
+        try:
+            host, _port = self.address()
+        except ValueError as error:
+            places.append(Place(str(error), pointer="listen"))
+        else:
+            if not self.keys and not ipaddress.ip_address(host).is_loopback:
+                places.append(Place("must have a key when the API listens beyond loopback", pointer="keys"))
+        for attribute in ("name", "sha256"):
+            seen: dict[str, int] = {}
+            for index, key in enumerate(self.keys):
+                first = seen.setdefault(getattr(key, attribute), index)
+                if first != index:
+                    places.append(Place(f"is the same as in keys[{first}]", pointer=f"keys[{index}].{attribute}"))
+        if places:
+            raise ConfigError("the API's settings are wrong", places)
+
+    def address(self) -> tuple[str, int]:
+        """The IP address and port to listen on. Raises ``ValueError``."""
+        host, colon, port = self.listen.rpartition(":")
+        try:
+            number = int(port)
+            address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+            if not colon or not 0 <= number <= 65535 or (address.version == 6) != host.startswith("["):
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"must be an IP address and a port, as 127.0.0.1:8053 or [::1]:8053, not {self.listen!r}"
+            ) from None
+        return str(address), number
+
+
+@dataclass(frozen=True, slots=True)
+class Sqlite:
+    """A database file."""
+
+    path: AbsolutePath = f"{STATE}/state.sqlite"
+    busy_timeout: Seconds = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Nothing: what is in memory is gone with the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where zones are kept."""
+
+    type: str = "sqlite"
+    sqlite: Sqlite = field(default_factory=Sqlite)
+    memory: Memory = field(default_factory=Memory)
+
+    def __post_init__(self) -> None:
+        if self.type not in BACKENDS:
+            known = ", ".join(sorted(BACKENDS, reverse=True))
+            missing = "is not available in this version" if self.type in LATER else "is no backend"
+            raise ConfigError("no backend", [Place(f"{self.type!r} {missing}; use one of {known}", pointer="type")])
+
+    def options(self) -> dict[str, object]:
+        """The options of the backend in use."""
+        if self.type == "memory":
+            return {}
+        return {"path": self.sqlite.path, "busy_timeout": self.sqlite.busy_timeout}
+
+
+@dataclass(frozen=True, slots=True)
+class Dnssec:
+    """How zones are signed; zones may differ by their own settings. *enabled* is what new zones get."""
+
+    enabled: bool = True
+    algorithm: int = 13
+    keys: Literal["ksk-zsk", "csk"] = "ksk-zsk"
+    denial: Literal["nsec", "nsec3"] = "nsec"
+    nsec3_iterations: int = 0
+    nsec3_salt: str = ""
+    nsec3_opt_out: bool = False
+    validity: WholeSeconds = 14 * 86400
+    refresh: WholeSeconds = 5 * 86400
+    inception_offset: WholeSeconds = 3600
+    dnskey_ttl: WholeSeconds = 3600
+    propagation_delay: WholeSeconds = 3600
+    key_directory: AbsolutePath = f"{STATE}/keys"
+    master_key_file: AbsolutePath = f"{STATE}/master.key"
+
+    def __post_init__(self) -> None:
+        try:
+            self.policy()
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+
+    def policy(self) -> Policy:
+        """The policy of zones that have none of their own."""
+        return Policy(
+            algorithm=self.algorithm,
+            keys=self.keys,
+            denial=self.denial,
+            nsec3_iterations=self.nsec3_iterations,
+            nsec3_salt=self.nsec3_salt,
+            nsec3_opt_out=self.nsec3_opt_out,
+            validity=self.validity,
+            refresh=self.refresh,
+            inception_offset=self.inception_offset,
+            dnskey_ttl=self.dnskey_ttl,
+            propagation_delay=self.propagation_delay,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """The signed head that edges follow."""
+
+    head_key_file: AbsolutePath = f"{STATE}/head.key"
+    head_lifetime: Annotated[WholeSeconds, Range(600, 31536000)] = 86400
+    maintenance_interval: Annotated[Seconds, Range(1, 3600)] = 30.0
+
+    @property
+    def head_public_key_file(self) -> Path:
+        """Where the public part is, for those who configure edges."""
+        return Path(self.head_key_file).with_suffix(".pub")
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What goes to the journal."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerConfig:
+    """The whole file."""
+
+    api: Api = field(default_factory=Api)
+    backend: Backend = field(default_factory=Backend)
+    dnssec: Dnssec = field(default_factory=Dnssec)
+    publish: Publish = field(default_factory=Publish)
+    log: Log = field(default_factory=Log)
+
+
+def read(path: Path) -> ControllerConfig:
+    """The configuration in *path*. Raises :class:`ConfigError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8") from None
+    return load(text, ControllerConfig, source=str(path))

@@ -1,0 +1,100 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The head for many waiting edges: one thread waits on the store, all long polls wait on it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+
+import structlog
+
+from arca_dns.errors import ArcaError
+from arca_dns.publish.head import SignedHead
+from arca_dns.service import Service
+
+from .metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class HeadFeed:
+    """Tells waiting requests of a new head. Its methods are for the event loop, but for :meth:`close`."""
+
+    def __init__(self, service: Service, metrics: Metrics, *, slice_seconds: float = 1.0) -> None:
+        self._service = service
+        self._metrics = metrics
+        self._slice = slice_seconds
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._latest: SignedHead | None = None
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def start(self) -> None:
+        """Begin to follow the store, from within the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._follow, name="head-feed", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Let all waiting requests go, empty-handed; safe from any thread and from a signal handler."""
+        self._stop.set()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed already
+                self._loop.call_soon_threadsafe(self._wake)
+
+    async def join(self) -> None:
+        """Wait until the thread has ended."""
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    async def wait(self, after: int, timeout: float) -> SignedHead | None:
+        """The head as soon as its revision is greater than *after*; ``None`` after *timeout* seconds or at shutdown."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while not self._stop.is_set():
+            if self._latest is not None and self._latest.revision() > after:
+                return self._latest
+            left = deadline - loop.time()
+            if left <= 0:
+                return None
+            future: asyncio.Future[None] = loop.create_future()
+            self._waiting.add(future)
+            try:
+                async with asyncio.timeout(left):
+                    await future
+            except TimeoutError:
+                return None
+            finally:
+                self._waiting.discard(future)
+        return None
+
+    def _follow(self) -> None:
+        revision, told = 0, False
+        while not self._stop.is_set():
+            try:
+                head = self._service.wait_head(revision, self._slice)
+            except ArcaError as error:
+                if not told:
+                    log.error("head feed cannot read the store", reason=str(error))
+                told = True
+                self._stop.wait(self._slice)
+                continue
+            told = False
+            if head is not None and self._loop is not None:
+                revision = head.revision()
+                with suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._arrived, head)
+
+    def _arrived(self, head: SignedHead) -> None:
+        self._latest = head
+        self._metrics.head_revision.set(head.revision())
+        self._wake()
+
+    def _wake(self) -> None:
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)

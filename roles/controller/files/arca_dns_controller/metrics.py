@@ -1,0 +1,79 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The controller's Prometheus metrics: requests, scheduled work, the head, and what edges attest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from arca_dns.errors import ArcaError
+from arca_dns.store.base import JsonObject
+
+PREFIX = "arca_dns_controller"
+
+
+class Metrics:
+    """One registry for one application; nothing is global, so tests do not meet."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            f"{PREFIX}_requests", "HTTP requests answered.", ("method", "route", "status"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            f"{PREFIX}_request_seconds", "Time to answer a request.", ("method", "route"), registry=self.registry
+        )
+        self.maintenance_failures = Counter(
+            f"{PREFIX}_maintenance_failures", "Rounds of scheduled work that failed.", registry=self.registry
+        )
+        self.maintenance_success = Gauge(
+            f"{PREFIX}_maintenance_last_success_timestamp_seconds",
+            "When scheduled work last succeeded.",
+            registry=self.registry,
+        )
+        self.head_revision = Gauge(f"{PREFIX}_head_revision", "Revision of the head.", registry=self.registry)
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+    def watch_edges(self, edges: Callable[[], list[JsonObject]]) -> None:
+        """Show what *edges* gives, read when metrics are."""
+        self.registry.register(_Edges(edges))
+
+    def text(self) -> bytes:
+        """The exposition."""
+        return generate_latest(self.registry)
+
+
+class _Edges:
+    def __init__(self, edges: Callable[[], list[JsonObject]]) -> None:
+        self._edges = edges
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing: what there is shows when it is asked for, not when this is registered."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """The latest attestations."""
+        head = GaugeMetricFamily(f"{PREFIX}_edge_head_revision", "Head that an edge attests.", labels=("edge",))
+        seen = GaugeMetricFamily(
+            f"{PREFIX}_edge_attested_timestamp_seconds", "When an edge attested last.", labels=("edge",)
+        )
+        try:
+            attestations = self._edges()
+        except ArcaError:  # metrics are read most eagerly when the store is down
+            attestations = []
+        for item in attestations:
+            edge, revision = str(item.get("edge")), item.get("head")
+            if isinstance(revision, int):
+                head.add_metric((edge,), revision)
+            seen.add_metric((edge,), datetime.fromisoformat(str(item["received"])).timestamp())
+        yield head
+        yield seen

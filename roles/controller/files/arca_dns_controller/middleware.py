@@ -1,0 +1,119 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What surrounds every request: its id, its log line, its metrics, its size limit, and slashes in zone names."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from urllib.parse import unquote
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .metrics import Metrics
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+log = structlog.get_logger(__name__)
+
+
+class Observation:
+    """Gives each request an id (the caller's ``X-Request-ID`` if it is a plain one), a log line and metrics."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on and tell how it went."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        started = time.perf_counter()
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, sending)
+            finally:
+                elapsed = time.perf_counter() - started
+                # The path as the router knows it: a label for each zone would be a label too many.
+                route = getattr(scope.get("route"), "path", "unknown")
+                self._metrics.observe(scope["method"], route, status, elapsed)
+                principal = scope.get("state", {}).get("principal")
+                client = scope.get("client")
+                level = "info" if status < 500 else "error"
+                if route in ("/health", "/ready", "/metrics") or route.endswith(("/health", "/ready", "/heads/{ring}")):
+                    level = "debug" if status < 500 else level
+                getattr(log, level)(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    milliseconds=round(elapsed * 1000, 1),
+                    key=None if principal is None else principal.name,
+                    client=None if client is None else client[0],
+                )
+
+
+class EncodedSlashes:
+    """Leaves ``%2F`` encoded in path segments, for zones of RFC 2317 (``0/25.2.0.192.in-addr.arpa.``)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Rewrite the path from its raw form; :func:`segment` reads parameters."""
+        raw = scope.get("raw_path")
+        if scope["type"] == "http" and raw and b"%" in raw:
+            parts = raw.decode("ascii", "replace").partition("?")[0].split("/")
+            scope["path"] = "/".join(unquote(part).replace("%", "%25").replace("/", "%2F") for part in parts)
+        await self._app(scope, receive, send)
+
+
+def segment(parameter: str) -> str:
+    """A path parameter with what :class:`EncodedSlashes` left encoded."""
+    return unquote(parameter)
+
+
+class BodyLimit:
+    """Refuses bodies over *limit* octets with 413, before they are read where their length is told."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what comes."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        told = Headers(scope=scope).get("content-length", "")
+        left = self._limit
+        too_large = HTTPException(413, f"a body may have {self._limit} octets here (api.body_limit)")
+
+        async def counting() -> Message:
+            nonlocal left
+            if told.isdigit() and int(told) > self._limit:
+                raise too_large
+            message = await receive()
+            if message["type"] == "http.request":
+                left -= len(message.get("body", b""))
+                if left < 0:
+                    raise too_large
+            return message
+
+        await self._app(scope, counting, send)

@@ -1,0 +1,323 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The API's JSON documents, as callers send and get them; OpenAPI is made of these.
+
+What they mean is not checked here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Ttl = Annotated[int, Field(ge=0, le=2**31 - 1, description="Seconds.")]
+Seconds = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+
+class _Sent(BaseModel):
+    """A body: what it does not know is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Given(BaseModel):
+    """An answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class RecordIn(_Sent):
+    """One record, or with ``values`` several of one owner and type."""
+
+    name: str = Field(description="`@`, relative to the zone, or absolute with a final dot.", examples=["www"])
+    type: str = Field(examples=["A"])
+    ttl: Ttl | None = Field(None, description="Absent: that of the RRset which it joins, or 3600.")
+    value: str | None = Field(None, description="Zone-file form.", examples=["192.0.2.1"])
+    values: list[str] | None = None
+
+
+class SoaIn(_Sent):
+    """The fields of the SOA. A `serial` that is newer than the zone's is taken; else the next is made."""
+
+    mname: str
+    rname: str | None = Field(None, description="A domain name, or a mail address.")
+    serial: Seconds | None = None
+    refresh: Seconds = 10800
+    retry: Seconds = 3600
+    expire: Seconds = 1209600
+    minimum: Seconds = 3600
+    ttl: Ttl = 3600
+
+
+class ZoneIn(_Sent):
+    """A whole zone. `text` (a zone file) and `records` join. What only the controller can know is ignored."""
+
+    name: str | None = Field(None, description="With or without the final dot.", examples=["example.com."])
+    text: str | None = Field(None, description="A zone file.")
+    records: list[RecordIn] = []
+    soa: SoaIn | None = None
+    settings: dict[str, Any] | None = Field(None, description="Absent: those that the zone has.")
+    serial: Any = Field(None, description="Ignored.")
+    version: Any = Field(None, description="Ignored.")
+    published: Any = Field(None, description="Ignored.")
+    dnssec: Any = Field(None, description="Ignored; see settings.")
+    record_count: Any = Field(None, description="Ignored.")
+    created: Any = Field(None, description="Ignored.")
+    modified: Any = Field(None, description="Ignored.")
+    problem: Any = Field(None, description="Ignored.")
+
+
+class RRsetIn(_Sent):
+    """The records of one owner and type."""
+
+    ttl: Ttl | None = Field(None, description="Absent: the TTL that it has, or 3600.")
+    values: list[str] = Field(min_length=1)
+
+
+class ChangeIn(_Sent):
+    """One change: `put` makes the RRset what is given, `delete` removes it."""
+
+    action: Literal["put", "delete"]
+    name: str
+    type: str
+    ttl: Ttl | None = None
+    values: list[str] | None = None
+
+
+class ChangesIn(_Sent):
+    """Changes that are made together or not at all."""
+
+    changes: list[ChangeIn] = Field(min_length=1)
+
+
+class RollbackIn(_Sent):
+    """The version to go back to."""
+
+    version: str
+
+
+class FetchIn(_Sent):
+    """Blobs to fetch."""
+
+    digests: list[Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(max_length=65536)
+
+
+class AttestationIn(BaseModel):
+    """What an edge says that it serves."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    head: int | None = Field(description="The revision of the head that it serves.")
+    zones: list[dict[str, Any]] = Field([], description="`name` and `serial` of each.")
+
+
+class Record(_Given):
+    """One record."""
+
+    name: str
+    type: str
+    ttl: int
+    value: str
+
+
+class Soa(_Given):
+    """The SOA."""
+
+    mname: str
+    rname: str
+    serial: int
+    refresh: int
+    retry: int
+    expire: int
+    minimum: int
+    ttl: int
+
+
+class Published(_Given):
+    """What edges serve of the zone."""
+
+    version: str
+    serial: int
+    source: str = Field(description="The version that it was made from.")
+    records: int = Field(description="Signatures and denial included.")
+    expires: str | None = Field(description="When the first signature expires; `null` for an unsigned zone.")
+    time: str
+
+
+class ZoneSummary(_Given):
+    """A zone without its content."""
+
+    name: str
+    version: str
+    serial: int
+    record_count: int
+    dnssec: bool
+    settings: dict[str, Any]
+    published: Published | None
+    problem: str | None = Field(description="Why the current version is not served yet.")
+    created: str
+    modified: str
+
+
+class Zone(ZoneSummary):
+    """A whole zone. It can be edited and sent back with PUT."""
+
+    soa: Soa
+    records: list[Record] = Field(description="All but the SOA, in canonical order.")
+
+
+class ZoneList(_Given):
+    """A page of zones; `next` is the `after` of the following page."""
+
+    zones: list[ZoneSummary]
+    next: str | None
+
+
+class RRset(_Given):
+    """The records of one owner and type."""
+
+    name: str
+    type: str
+    ttl: int
+    values: list[str]
+
+
+class RRsetSide(_Given):
+    """An RRset before or after a change."""
+
+    ttl: int
+    values: list[str]
+
+
+class RRsetChange(_Given):
+    """An RRset that changes."""
+
+    name: str
+    type: str
+    before: RRsetSide
+    after: RRsetSide
+
+
+class Differences(_Given):
+    """What differs."""
+
+    adds: list[RRset]
+    changes: list[RRsetChange]
+    removals: list[RRset]
+
+
+class Plan(Differences):
+    """What a write does. `refusals` say what needs `force`."""
+
+    warnings: list[str]
+    refusals: list[str]
+
+
+class Written(_Given):
+    """What a write did or, with `dry_run`, would do."""
+
+    changed: bool
+    applied: bool
+    version: str | None
+    serial: int
+    published: bool = Field(description="Whether the version is on its way to the edges; else `problem` says why not.")
+    problem: str | None
+    plan: Plan
+
+
+class Version(_Given):
+    """A version that somebody wrote."""
+
+    version: str
+    parent: str | None
+    serial: int
+    record_count: int
+    actor: str
+    reason: str
+    time: str
+
+
+class VersionList(_Given):
+    """A page of versions, oldest first."""
+
+    versions: list[Version]
+    next: str | None
+
+
+class VersionContent(Version):
+    """A version with its content."""
+
+    name: str
+    soa: Soa
+    records: list[Record]
+
+
+class DiffAnswer(Differences):
+    """What differs from one version to another."""
+
+    name: str
+    old: str = Field(alias="from")
+    new: str = Field(alias="to")
+
+
+class DsAnswer(_Given):
+    """DS records for the parent, in presentation form."""
+
+    name: str
+    ds: list[str]
+
+
+class Head(_Given):
+    """The signed head of a ring: `payload` is JSON text, signed as it stands with Ed25519."""
+
+    payload: str
+    key_id: str
+    signature: str
+
+
+class EdgeList(_Given):
+    """The latest attestation of each edge."""
+
+    edges: list[dict[str, Any]]
+
+
+class State(_Given):
+    """Whether the controller works."""
+
+    status: Literal["ok"]
+
+
+class Status(_Given):
+    """What the controller is and has published."""
+
+    version: str
+    backend: str
+    started: str
+    head: int | None
+    head_issued: str | None
+    head_expires: str | None
+    head_public_key: str
+    edges: int
+
+
+class ProblemPlace(_Given):
+    """One single mistake: in a line of a text, or at a place of a JSON document."""
+
+    message: str
+    line: int | None = None
+    column: int | None = None
+    pointer: str | None = None
+
+
+class Problem(_Given):
+    """Problem details (RFC 9457)."""
+
+    type: str = Field(examples=["urn:arca-dns:problem:stale-version"])
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="Stable, for programs.", examples=["stale-version"])
+    places: list[ProblemPlace] = Field([], description="Every single mistake.")
+    current: str | None = Field(None, description="With stale-version: the version that the zone has now.")

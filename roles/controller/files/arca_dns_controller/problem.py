@@ -1,0 +1,149 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Errors as callers see them: problem details (RFC 9457) made from the library's error tree.
+
+``code`` is stable and ``type`` is made of it; ``places`` lists every single problem; messages are for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from arca_dns import errors
+from arca_dns.errors import ArcaError, Place
+
+TYPE = "urn:arca-dns:problem:"
+MEDIA_TYPE = "application/problem+json"
+
+
+class Unauthenticated(ArcaError):
+    """No API key, or one that nobody has."""
+
+    code = "unauthenticated"
+
+
+class PreconditionRequired(ArcaError):
+    """A write without ``If-Match`` (RFC 6585 section 3)."""
+
+    code = "precondition-required"
+
+
+class BadRequest(ArcaError):
+    """A request that is not understood at all."""
+
+    code = "bad-request"
+
+
+class UnsupportedMedia(ArcaError):
+    """A body in a form that this endpoint does not take."""
+
+    code = "unsupported-media-type"
+
+
+# The first class that fits decides.
+_STATUSES: tuple[tuple[type[ArcaError], int, str], ...] = (
+    (BadRequest, 400, "The request cannot be understood"),
+    (Unauthenticated, 401, "A known API key is needed"),
+    (errors.AccessDenied, 403, "The API key's role may not do this"),
+    (errors.NotFound, 404, "There is no such thing"),
+    (errors.PlanRefused, 409, "The plan is dangerous and was not forced"),
+    (errors.AlreadyExists, 409, "It exists already"),
+    (errors.Conflict, 409, "Somebody else was faster"),
+    (errors.StaleVersion, 412, "The version is not the current one"),
+    (UnsupportedMedia, 415, "The body has a form that is not taken here"),
+    (errors.ZoneTextError, 422, "Zone data does not parse"),
+    (errors.ChecksFailed, 422, "The zone breaks rules of DNS"),
+    (errors.BadName, 422, "It is not a domain name"),
+    (errors.InputError, 422, "The input is wrong"),
+    (PreconditionRequired, 428, "If-Match is needed"),
+    (errors.StoreUnavailable, 503, "The store does not answer"),
+    (errors.KeyUnavailable, 503, "A key cannot be had"),
+    (ArcaError, 500, "The controller failed"),
+)
+_HTTP_CODES = {404: "no-such-endpoint", 405: "method-not-allowed", 413: "body-too-large"}
+
+log = structlog.get_logger(__name__)
+
+
+def problem_response(error: ArcaError) -> JSONResponse:
+    """The answer for *error*."""
+    status, title = next((status, title) for kind, status, title in _STATUSES if isinstance(error, kind))
+    extra = {"current": error.current} if isinstance(error, errors.StaleVersion) else {}
+    return _respond(status, error.code, title, error.message, error.places, extra)
+
+
+def _respond(
+    status: int, code: str, title: str, detail: str, places: Sequence[Place] = (), extra: dict[str, str] | None = None
+) -> JSONResponse:
+    body: dict[str, Any] = {"type": TYPE + code, "title": title, "status": status, "detail": detail, "code": code}
+    body.update(extra or {})
+    if places:
+        body["places"] = [
+            {
+                key: value
+                for key, value in (
+                    ("line", place.line),
+                    ("column", place.column),
+                    ("pointer", place.pointer),
+                    ("message", place.message),
+                )
+                if value is not None
+            }
+            for place in places
+        ]
+    return JSONResponse(body, status, media_type=MEDIA_TYPE)
+
+
+def _of_library(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ArcaError)  # noqa: S101 - what it is registered for
+    response = problem_response(error)
+    if response.status_code >= 500:
+        log.error("failed", code=error.code, reason=str(error))
+    return response
+
+
+def _of_validation(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    found = error.errors()
+    if any(item["type"] == "json_invalid" for item in found):
+        reason = found[0].get("ctx", {}).get("error", "it does not parse")
+        return problem_response(BadRequest(f"the body is not JSON: {reason} at octet {found[0]['loc'][-1]}"))
+    places = []
+    for item in found:
+        where, *path = item["loc"]
+        if where == "body":
+            places.append(Place(item["msg"], pointer="/" + "/".join(map(str, path)) if path else None))
+        else:
+            places.append(Place(f"{where} parameter {'.'.join(map(str, path))}: {item['msg']}"))
+    return problem_response(errors.InputError("the request has mistakes", places))
+
+
+def _of_http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    title = HTTPStatus(error.status_code).phrase
+    code = _HTTP_CODES.get(error.status_code, title.lower().replace(" ", "-"))
+    response = _respond(error.status_code, code, title, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _of_bugs(_request: Request, error: Exception) -> JSONResponse:
+    log.error("crashed", exc_info=error)
+    return _respond(500, "internal", "The controller failed", "This is a bug; the controller's log has the details")
+
+
+def install(app: FastAPI) -> None:
+    """Make every error that *app* answers a problem."""
+    app.add_exception_handler(ArcaError, _of_library)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(Exception, _of_bugs)

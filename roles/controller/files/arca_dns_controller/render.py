@@ -1,0 +1,176 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""From the service's values to the API's JSON and text. Large answers are streamed, a piece at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fastapi import Response
+from fastapi.responses import JSONResponse
+
+from arca_dns.documents import PublishedVersion, SourceVersion, utc
+from arca_dns.service import Outcome, ZoneInfo
+from arca_dns.zone import names, rdata, rr
+from arca_dns.zone.changes import RRsetDiff
+from arca_dns.zone.text import relative
+
+#: A piece of a stream: each costs a change of threads.
+_PIECE = 1 << 16
+
+
+def etag(version: str) -> str:
+    """*version* as an ETag."""
+    return f'"{version}"'
+
+
+def published(version: PublishedVersion | None, *, signed: bool) -> dict[str, Any] | None:
+    """What edges serve of a zone."""
+    if version is None:
+        return None
+    return {
+        "version": version.version,
+        "serial": version.serial,
+        "source": version.source,
+        "records": version.records,
+        "expires": utc(version.earliest_expiry) if signed else None,
+        "time": version.time,
+    }
+
+
+def summary(info: ZoneInfo) -> dict[str, Any]:
+    """A zone without its content."""
+    source = info.source
+    signed = info.published is not None and info.published.signing != "unsigned"
+    return {
+        "name": source.name,
+        "version": source.version,
+        "serial": source.serial,
+        "record_count": source.records,
+        "dnssec": info.settings.dnssec,
+        "settings": info.settings.to_json(),
+        "published": published(info.published, signed=signed),
+        "problem": info.problem,
+        "created": source.created,
+        "modified": source.modified,
+    }
+
+
+def version(item: SourceVersion) -> dict[str, Any]:
+    """A version without its content."""
+    return {
+        "version": item.version,
+        "parent": item.parent,
+        "serial": item.serial,
+        "record_count": item.records,
+        "actor": item.actor,
+        "reason": item.reason,
+        "time": item.time,
+    }
+
+
+def document(head: dict[str, Any], zone: bytes, rrsets: Iterable[rr.RRset]) -> Iterator[bytes]:
+    """*head* with ``soa`` and ``records`` added, as JSON text in pieces."""
+    opening = json.dumps(head)[:-1]
+    separator, held = ', "records": [', [opening]
+    size = len(opening)
+    soa = None
+    for rrset in rrsets:
+        if rrset.rdtype == rr.SOA:
+            soa = rrset
+            continue
+        for text in map(json.dumps, records(zone, rrset)):
+            held.append(separator)
+            held.append(text)
+            separator = ",\n"
+            size += len(text)
+        if size > _PIECE:
+            yield "".join(held).encode()
+            held, size = [], 0
+    if separator.startswith(", "):
+        held.append(separator)
+    held.append("]")
+    if soa is not None:
+        held.append(f', "soa": {json.dumps(soa_fields(soa))}')
+    held.append("}")
+    yield "".join(held).encode()
+
+
+def records(zone: bytes, rrset: rr.RRset) -> Iterator[dict[str, Any]]:
+    """The records of an RRset, owners relative to *zone*."""
+    name, rdtype = relative(rrset.owner, zone), rr.type_text(rrset.rdtype)
+    for data in rrset.rdatas:
+        yield {"name": name, "type": rdtype, "ttl": rrset.ttl, "value": rdata.to_text(rrset.rdtype, data)}
+
+
+def soa_fields(soa: rr.RRset) -> dict[str, Any]:
+    """The fields of a SOA."""
+    mname, rname, *numbers = rdata.to_text(rr.SOA, soa.rdatas[0]).split(" ")
+    fields = ("serial", "refresh", "retry", "expire", "minimum")
+    return {"mname": mname, "rname": rname, **dict(zip(fields, map(int, numbers), strict=True)), "ttl": soa.ttl}
+
+
+def rrset(item: rr.RRset) -> dict[str, Any]:
+    """An RRset with its absolute owner."""
+    return {"name": names.to_text(item.owner), "type": rr.type_text(item.rdtype), **_side(item)}
+
+
+def _side(item: rr.RRset) -> dict[str, Any]:
+    return {"ttl": item.ttl, "values": [rdata.to_text(item.rdtype, data) for data in item.rdatas]}
+
+
+def differences(diffs: Iterable[RRsetDiff]) -> dict[str, Any]:
+    """Diffs, sorted into what comes, changes and goes."""
+    adds, changes, removals = [], [], []
+    for diff in diffs:
+        if diff.before is None and diff.after is not None:
+            adds.append(rrset(diff.after))
+        elif diff.before is not None and diff.after is None:
+            removals.append(rrset(diff.before))
+        elif diff.before is not None and diff.after is not None:
+            changes.append(
+                {
+                    "name": names.to_text(diff.owner),
+                    "type": rr.type_text(diff.rdtype),
+                    "before": _side(diff.before),
+                    "after": _side(diff.after),
+                }
+            )
+    return {"adds": adds, "changes": changes, "removals": removals}
+
+
+def written(outcome: Outcome, *, created: str | None = None) -> Response:
+    """The answer to a write; *created* is the path of a zone that is new."""
+    plan = outcome.plan
+    body = {
+        "changed": outcome.changed,
+        "applied": outcome.applied,
+        "version": outcome.version,
+        "serial": outcome.serial,
+        "published": outcome.published,
+        "problem": outcome.problem,
+        "plan": {**differences(plan.diffs), "warnings": list(plan.warnings), "refusals": list(plan.refusals)},
+    }
+    response = JSONResponse(body, 201 if created and outcome.applied else 200)
+    if outcome.version is not None:
+        response.headers["ETag"] = etag(outcome.version)
+    if created and outcome.applied:
+        response.headers["Location"] = created
+    return response
+
+
+def pieces(lines: Iterable[str]) -> Iterator[bytes]:
+    """Lines joined into pieces."""
+    held: list[str] = []
+    size = 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
+        if size > _PIECE:
+            yield "".join(held).encode("ascii")
+            held, size = [], 0
+    if held:
+        yield "".join(held).encode("ascii")

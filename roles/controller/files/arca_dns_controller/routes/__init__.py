@@ -1,0 +1,21 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The API's endpoints, one file per noun. Each parses, makes one call to the service, and renders."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from . import edges, operations, publication, rrsets, versions, zones
+
+
+def api_router() -> APIRouter:
+    """Everything below ``/api/v1``."""
+    router = APIRouter(prefix="/api/v1")
+    for module in (zones, rrsets, versions, publication, edges, operations):
+        router.include_router(module.router)
+    return router
+
+
+__all__ = ["api_router", "operations"]

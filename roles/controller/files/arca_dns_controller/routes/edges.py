@@ -1,0 +1,30 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Edges: what each attests to serve."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from fastapi.responses import JSONResponse
+
+from .. import models
+from .shared import Edge, Reader, Zones, answers
+
+router = APIRouter(tags=["edges"])
+EdgeName = Annotated[str, Path(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", examples=["edge1"])]
+
+
+@router.get("/edges", responses=answers(models.EdgeList), response_model=None)
+def list_edges(_principal: Reader, service: Zones) -> Response:
+    """List the latest attestation of each edge."""
+    return JSONResponse({"edges": service.edges()})
+
+
+@router.put("/edges/{edge}/attestation", responses=answers(status=204), response_model=None, status_code=204)
+def put_attestation(edge: EdgeName, body: models.AttestationIn, _principal: Edge, service: Zones) -> Response:
+    """Keep what an edge says that it serves."""
+    service.attest(edge, body.model_dump(mode="json"))
+    return Response(status_code=204)

@@ -1,0 +1,156 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What is published: signed zones, DS records, heads, blobs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from threading import Lock
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from arca_dns.documents import PublishedVersion
+from arca_dns.errors import NotFound
+from arca_dns.publish.publisher import RING
+from arca_dns.service import Service
+from arca_dns.zone import names, rdata, rr
+from arca_dns.zone.text import render as zone_lines
+from arca_dns.zone.tree import ZoneRoot
+
+from .. import models, reading, render
+from .shared import Ctx, Follower, Reader, ZoneName, Zones, answers
+
+router = APIRouter(tags=["publication"])
+Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 of the blob, in hexadecimal.")]
+#: Blobs that are read from the store at once.
+_BATCH = 256
+
+
+class _Hashes:
+    """SHA-256 of signed zone files by published version: a version's text never changes."""
+
+    def __init__(self, limit: int = 4096) -> None:
+        self._held: OrderedDict[str, str] = OrderedDict()
+        self._limit = limit
+        self._lock = Lock()
+
+    def of(self, version: str, tree: ZoneRoot) -> str:
+        """The hash of the zone file of *tree*, which is *version*."""
+        with self._lock:
+            if version in self._held:
+                self._held.move_to_end(version)
+                return self._held[version]
+        digest = hashlib.sha256()
+        for piece in _file(tree):
+            digest.update(piece)
+        with self._lock:
+            self._held[version] = digest.hexdigest()
+            while len(self._held) > self._limit:
+                self._held.popitem(last=False)
+        return digest.hexdigest()
+
+
+_hashes = _Hashes()
+
+
+@router.get("/zones/{zone}/signed", responses=answers(media="text/dns"), response_model=None)
+def get_signed_zone(zone: ZoneName, _principal: Reader, service: Zones, request: Request) -> Response:
+    """Read a zone as edges serve it, as a zone file. X-Zone-Hash is the SHA-256 of the body."""
+    version, tree = service.signed_zone(reading.zone_of(zone))
+    headers = _headers(version, tree)
+    if reading.not_modified(request, version.version):
+        return Response(status_code=304, headers=headers)
+    return StreamingResponse(_file(tree), media_type="text/dns", headers=headers)
+
+
+@router.head("/zones/{zone}/signed", responses=answers(), response_model=None)
+def head_signed_zone(zone: ZoneName, _principal: Reader, service: Zones) -> Response:
+    """Read the version, serial and hash of a signed zone."""
+    return Response(headers=_headers(*service.signed_zone(reading.zone_of(zone))), media_type="text/dns")
+
+
+@router.get("/zones/{zone}/ds", responses=answers(models.DsAnswer), response_model=None)
+def get_ds(
+    zone: ZoneName,
+    _principal: Reader,
+    service: Zones,
+    digest: Annotated[list[Literal["2", "4"]] | None, Query(description="Digest types: 2 SHA-256, 4 SHA-384.")] = None,
+) -> Response:
+    """Read the DS records that the parent needs; none for an unsigned zone."""
+    name = reading.zone_of(zone)
+    found = service.ds(name, [int(one) for one in digest or ("2",)])
+    return JSONResponse({"name": names.to_text(name), "ds": [rdata.to_text(rr.DS, one) for one in found]})
+
+
+@router.get("/heads/{ring}", responses=answers(models.Head), response_model=None)
+async def get_head(
+    ring: str,
+    _principal: Follower,
+    context: Ctx,
+    after: Annotated[int | None, Query(ge=0, description="Wait for a revision greater than this.")] = None,
+    timeout: Annotated[float, Query(ge=0, le=60, description="Seconds to wait; then the answer is 304.")] = 30,
+) -> Response:
+    """Read the signed head of a ring, at once or as soon as it moves."""
+    if ring != RING:
+        raise NotFound(f"there is no ring {ring!r}")
+    if after is None:
+        head = await run_in_threadpool(context.service.head, ring)
+    else:
+        waited = await context.feed.wait(after, timeout)
+        if waited is None:
+            return Response(status_code=304)
+        head = waited
+    return JSONResponse(
+        head.to_json(), headers={"ETag": render.etag(str(head.revision())), "Cache-Control": "no-store"}
+    )
+
+
+@router.get("/blobs/{digest}", responses=answers(media="application/octet-stream"), response_model=None)
+def get_blob(digest: Digest, _principal: Follower, service: Zones) -> Response:
+    """Read one blob."""
+    data = service.blobs([digest]).get(digest)
+    if data is None:
+        raise NotFound(f"there is no blob {digest}")
+    headers = {"ETag": render.etag(digest), "Cache-Control": "private, max-age=31536000, immutable"}
+    return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+@router.post("/blobs/fetch", responses=answers(media="application/octet-stream"), response_model=None)
+def fetch_blobs(body: models.FetchIn, _principal: Follower, service: Zones) -> Response:
+    """Read many blobs: for each its digest (32 octets), its length (4 octets, big-endian) and its octets.
+
+    Blobs that do not exist are left out.
+    """
+    wanted = list(dict.fromkeys(body.digests))
+    return StreamingResponse(_frames(service, wanted), media_type="application/octet-stream")
+
+
+def _frames(service: Service, digests: Sequence[str]) -> Iterator[bytes]:
+    for start in range(0, len(digests), _BATCH):
+        batch = digests[start : start + _BATCH]
+        found = service.blobs(batch)
+        yield b"".join(
+            part
+            for digest in batch
+            if (data := found.get(digest)) is not None
+            for part in (bytes.fromhex(digest), len(data).to_bytes(4, "big"), data)
+        )
+
+
+def _headers(version: PublishedVersion, tree: ZoneRoot) -> dict[str, str]:
+    return {
+        "ETag": render.etag(version.version),
+        "X-Zone-Serial": str(version.serial),
+        "X-Zone-Hash": _hashes.of(version.version, tree),
+    }
+
+
+def _file(tree: ZoneRoot) -> Iterator[bytes]:
+    found = (rrset for _owner, data in tree.items() for rrset in rr.rrsets(data))
+    return render.pieces(zone_lines(tree.origin, found))

@@ -1,0 +1,90 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""From a configuration to an open service: store, keys, head key; and their first making."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from arca_dns.dnssec.envelope import ENVIRONMENT, MasterKey
+from arca_dns.dnssec.keystore import DirectoryKeyStore
+from arca_dns.errors import KeyUnavailable
+from arca_dns.publish.head import HeadKey
+from arca_dns.service import Service
+from arca_dns.store.open import open_store
+
+from .config import ControllerConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What :func:`initialise` made, and the public head key that edges need."""
+
+    created: tuple[str, ...]
+    head_public_key: str
+
+
+def open_service(config: ControllerConfig, environ: Mapping[str, str] = os.environ) -> Service:
+    """The service that *config* describes. Makes no key: what is missing is an error.
+
+    Raises ``ConfigError``, ``KeyUnavailable`` or ``StoreUnavailable``.
+    """
+    master = MasterKey.obtain(environ, Path(config.dnssec.master_key_file))
+    head_key = HeadKey.load(Path(config.publish.head_key_file))
+    store = open_store(config.backend.type, config.backend.options())
+    try:
+        return Service(
+            store,
+            DirectoryKeyStore(Path(config.dnssec.key_directory), master),
+            head_key,
+            policy=config.dnssec.policy(),
+            head_lifetime=config.publish.head_lifetime,
+        )
+    except BaseException:
+        store.close()
+        raise
+
+
+def initialise(config: ControllerConfig, environ: Mapping[str, str] = os.environ) -> Initialised:
+    """Make what is missing: the master key, the head key and its public part, the database. Replaces nothing.
+
+    Raises ``KeyUnavailable`` also where keys are missing that data was made with: new ones would be no help.
+    """
+    created: list[str] = []
+    master, keys = Path(config.dnssec.master_key_file), Path(config.dnssec.key_directory)
+    if not environ.get(ENVIRONMENT) and not master.exists():
+        if keys.is_dir() and any(keys.iterdir()):
+            raise KeyUnavailable(
+                f"there are DNSSEC keys in {keys} but no master key at {master}: restore it from its backup;"
+                " a new one cannot open them"
+            )
+        MasterKey.obtain(environ, master, create=True)
+        created.append(str(master))
+    head = Path(config.publish.head_key_file)
+    if not head.exists():
+        created.append(str(head))
+    try:
+        head_key = HeadKey.load_or_create(head)
+        _publish_key(config.publish.head_public_key_file, head_key.public_text(), created)
+    except OSError as error:
+        raise KeyUnavailable(f"the head key cannot be written: {error}") from None
+    database = Path(config.backend.sqlite.path) if config.backend.type == "sqlite" else None
+    if database is not None and not database.exists():
+        created.append(str(database))
+    open_service(config, environ).close()
+    return Initialised(tuple(created), head_key.public_text())
+
+
+def _publish_key(path: Path, text: str, created: list[str]) -> None:
+    content = f"{text}\n"
+    if path.exists() and path.read_text(encoding="ascii") == content:
+        return
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(content, encoding="ascii")
+    temporary.chmod(0o644)
+    temporary.replace(path)
+    created.append(str(path))
