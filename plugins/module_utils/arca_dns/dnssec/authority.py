@@ -116,6 +116,10 @@ class Authority:
             found = self._types[owner] = frozenset(types_of(slices(owner, data)) if data else ())
         return found
 
+    def learn(self, owner: bytes, data: bytes | None) -> None:
+        """Take the RRs of *owner*, read elsewhere already, instead of a look-up."""
+        self._types[owner] = frozenset(types_of(slices(owner, data)) if data else ())
+
     def occludes(self, owner: bytes) -> bool:
         """Whether *owner* hides what is below it."""
         return occludes(owner, self.types(owner), self.origin)

@@ -232,50 +232,48 @@ class _Verifier(OwnerChecks):
         """Check the owners that differ from *old*, what they hide or uncover, and the links around them."""
         zone, keys = self.zone, self.keys
         before, after = Authority(old), Authority(zone)
-        changed = [
-            owner
-            for tree, other in ((old.apex, zone.apex), (old.names, zone.names))
-            for owner, _old, _new in diff(tree, other)
-        ]
-        touched = set(changed)
-        for owner in changed:
+        touched: dict[bytes, bytes | None] = {}
+        altered: set[bytes] = set()  # more than their RRSIGs
+        for tree, other in ((old.apex, zone.apex), (old.names, zone.names)):
+            for owner, was, now in diff(tree, other):
+                touched[owner] = now
+                before.learn(owner, was)
+                after.learn(owner, now)
+                if _without_signatures(owner, was) != _without_signatures(owner, now):
+                    altered.add(owner)
+        for owner in tuple(altered):
             if owner != self.origin and before.occludes(owner) != after.occludes(owner):
-                touched.update(before.below(owner))
-                touched.update(after.below(owner))
-        for owner in sorted(touched, key=names.sort_key):
-            data = zone.get(owner)
-            if data is None:
-                continue
-            kind = after.kind(owner) or Kind.AUTHORITATIVE
-            pieces = pieces_of(owner, data)
-            if not self._in_order(owner, None, apex=owner == self.origin):
-                continue
-            self.check_node(owner, kind, pieces)
-            if self.parameters is None and kind is not Kind.OCCLUDED:
-                self.check_link(owner, self.check_nsec(owner, kind, pieces), after.following(owner))
+                for below in (*before.below(owner), *after.below(owner)):
+                    altered.add(below)
+                    if below not in touched:
+                        touched[below] = zone.get(below)
+        for owner, data in touched.items():
+            if data is not None and self._in_order(owner, None, apex=owner == self.origin):
+                self.check_node(owner, after.kind(owner) or Kind.AUTHORITATIVE, pieces_of(owner, data))
         if self.parameters is None:
-            self._relinked(before, after, touched)
+            self._links(before, after, altered)
         else:
-            self._chain_changes(old, before, after, touched)
+            self._chain_changes(old, after, altered)
         earliest = zone.stats().earliest_expiry
         if keys.now is not None and earliest != NEVER and earliest < keys.now + keys.minimum_validity:
             self.problems.add(self.origin, None, f"an RRSIG somewhere in the zone expires too soon, at {earliest}")
 
-    def _relinked(self, before: Authority, after: Authority, touched: set[bytes]) -> None:
-        """Check the links of names that have another name behind them than before."""
-        moved = [owner for owner in touched if before.visible(owner) != after.visible(owner)]
-        ahead = {after.preceding(owner) for owner in moved if owner != self.origin} - touched
-        for owner in ahead:
-            pieces = pieces_of(owner, self.zone.get(owner) or b"")
-            kind = after.kind(owner) or Kind.AUTHORITATIVE
-            self.check_link(owner, self.check_nsec(owner, kind, pieces), after.following(owner))
+    def _links(self, before: Authority, after: Authority, altered: set[bytes]) -> None:
+        """Check the NSECs of *altered* names, and of those that have another name behind them than before."""
+        moved = [owner for owner in altered if before.visible(owner) != after.visible(owner)]
+        ahead = {after.preceding(owner) for owner in moved if owner != self.origin}
+        for owner in altered | ahead:
+            kind = after.kind(owner)
+            if kind is not None and kind is not Kind.OCCLUDED:
+                pieces = pieces_of(owner, self.zone.get(owner) or b"")
+                self.check_link(owner, self.check_nsec(owner, kind, pieces), after.following(owner))
 
-    def _chain_changes(self, old: ZoneRoot, before: Authority, after: Authority, touched: set[bytes]) -> None:
+    def _chain_changes(self, old: ZoneRoot, after: Authority, altered: set[bytes]) -> None:
         parameters, chain = self.parameters, self.zone.nsec3
         if parameters is None:
             return
-        around = set(touched)
-        for owner in touched:
+        around = set(altered)
+        for owner in altered:
             if owner != self.origin:
                 around.update(names.ancestors(owner, self.origin))
         known: dict[bytes, tuple[bytes, tuple[int, ...]]] = {}
@@ -300,6 +298,9 @@ class _Verifier(OwnerChecks):
                 self.check_nsec3(owner, pieces_of(owner, data), known[owner], signatures=False)
         links: set[bytes] = set()
         for owner, (was, now) in changed.items():
+            if now is not None and _without_signatures(owner, was) == _without_signatures(owner, now):
+                self.check_nsec3(owner, pieces_of(owner, now), known.get(owner))
+                continue
             links.add(self._ahead(owner))
             if now is None:
                 if owner not in known and owner not in absent:
@@ -327,3 +328,7 @@ class _Verifier(OwnerChecks):
             self.problems.add(owner, rr.NSEC3, "belongs to no name of the zone")
         elif bitmap_of(owner, pieces_of(owner, was)) != bitmap_of(owner, pieces):
             self.problems.add(owner, rr.NSEC3, "tells other types than before, but its name has not changed")
+
+
+def _without_signatures(owner: bytes, data: bytes | None) -> list[Slice]:
+    return [piece for piece in pieces_of(owner, data or b"") if piece.rdtype != rr.RRSIG]

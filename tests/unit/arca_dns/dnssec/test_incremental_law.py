@@ -16,7 +16,8 @@ from arca_dns.dnssec.policy import Policy
 from arca_dns.dnssec.signer import resign, sign_zone
 from arca_dns.dnssec.verifier import verify_change, verify_zone
 from arca_dns.dnssec.window import epoch_of
-from arca_dns.zone import rr, tree
+from arca_dns.errors import VerificationFailed
+from arca_dns.zone import names, rr, tree
 from arca_dns.zone.tree import Blobs
 from dnssec_zones import APEX, DENIALS, NOW, ORIGIN, a, build, dname, ds, fixed_random, nodes, ns, soa, txt, wire
 
@@ -83,6 +84,41 @@ def test_any_chain_of_incremental_signings_gives_the_bytes_of_a_full_one(
         verify_zone(made, now)
         verify_change(signed, made, now)
         source, signed = after, made
+
+
+def link(owner: bytes, data: bytes | None) -> object:
+    """What *owner* says of the chain: where its NSEC points, or all of its NSEC3."""
+    node = rr.node_of(data) if data else {}
+    if rr.NSEC3 in node:
+        return node[rr.NSEC3].rdatas
+    return names.read(node[rr.NSEC].rdatas[0]) if rr.NSEC in node else None
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(start=edits, edit=edits, data=st.data())
+def test_a_single_link_of_the_chain_that_was_forgotten_is_found(
+    policy: Policy, start: dict[str, str | None], edit: dict[str, str | None], data: st.DataObject
+) -> None:
+    keys = generate_keys(policy, ORIGIN, (), fixed_random(1), lambda: NOW)
+    blobs = Blobs.memory()
+    source = build(APEX, blobs).update(changes(start))
+    after = source.update(changes(edit))
+    epoch = epoch_of(policy, NOW)
+    signed = sign_zone(blobs, source, keys, policy, epoch, 1)
+    made = resign(blobs, source, after, signed, keys, policy, epoch, 2)
+    moved = [(owner, was) for owner, was, now in signed.diff(made) if link(owner, was) != link(owner, now)]
+    if not moved:
+        return
+    owner, was = data.draw(st.sampled_from(moved))
+    hashed = signed.nsec3.get(owner) or made.nsec3.get(owner)
+    bad = made.update({}, {owner: was}) if hashed else made.update({owner: was})
+    for verify in (lambda: verify_zone(bad, NOW), lambda: verify_change(signed, bad, NOW)):
+        with pytest.raises(VerificationFailed):
+            verify()
 
 
 def test_a_change_of_one_record_signs_it_its_soa_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
