@@ -18,6 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .metrics import Metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# What probes and edges ask all the time is logged at level debug.
+_FREQUENT = ("/health", "/ready", "/metrics", "/heads/{ring}", "/edges/{edge}/attestation")
 log = structlog.get_logger(__name__)
 
 
@@ -51,12 +53,12 @@ class Observation:
             finally:
                 elapsed = time.perf_counter() - started
                 # The path as the router knows it: a label for each zone would be a label too many.
-                route = getattr(scope.get("route"), "path", "unknown")
+                route = getattr(scope.get("route"), "path", "unknown").removeprefix("/api/v1")
                 self._metrics.observe(scope["method"], route, status, elapsed)
                 principal = scope.get("state", {}).get("principal")
                 client = scope.get("client")
                 level = "info" if status < 500 else "error"
-                if route in ("/health", "/ready", "/metrics") or route.endswith(("/health", "/ready", "/heads/{ring}")):
+                if route in _FREQUENT:
                     level = "debug" if status < 500 else level
                 getattr(log, level)(
                     "request",

@@ -1,0 +1,126 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What edges get: signed zones, DS, heads, blobs; and what they attest."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+import time
+
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from arca_dns.publish.head import SignedHead, open_head
+from arca_dns.service import Service
+from arca_dns_controller import models
+from controller_api import EXAMPLE, Api, problem
+
+
+def frames(data: bytes) -> dict[str, bytes]:
+    found, at = {}, 0
+    while at < len(data):
+        length = int.from_bytes(data[at + 32 : at + 36], "big")
+        found[data[at : at + 32].hex()] = data[at + 36 : at + 36 + length]
+        at += 36 + length
+    return found
+
+
+def test_a_signed_zone_has_its_version_serial_and_hash(api: Api, zone: str) -> None:
+    answer = api("GET", f"/zones/{zone}/signed")
+    assert answer.headers["content-type"].startswith("text/dns")
+    assert answer.headers["x-zone-hash"] == hashlib.sha256(answer.content).hexdigest()
+    state = api("GET", f"/zones/{zone}").json()
+    assert answer.headers["etag"] == f'"{state["published"]["version"]}"'
+    assert answer.headers["x-zone-serial"] == str(state["serial"])
+    assert "RRSIG" in answer.text
+    head = api("HEAD", f"/zones/{zone}/signed")
+    assert head.headers["x-zone-hash"] == answer.headers["x-zone-hash"]
+    again = api("GET", f"/zones/{zone}/signed", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_ds_records_are_given_in_the_digest_types_asked_for(api: Api, zone: str) -> None:
+    found = models.DsAnswer.model_validate_json(api("GET", f"/zones/{zone}/ds").content).ds
+    assert [one.split()[1:3] for one in found] == [["13", "2"]]
+    both = api("GET", f"/zones/{zone}/ds?digest=2&digest=4").json()["ds"]
+    assert [one.split()[2] for one in both] == ["2", "4"]
+    problem(api("GET", f"/zones/{zone}/ds?digest=1"), 422, "invalid-input")
+
+
+def test_a_head_is_given_with_its_signature(client: TestClient, api: Api, zone: str, service: Service) -> None:
+    answer = Api(client, "agent")("GET", "/heads/stable")
+    signed = SignedHead.from_json(answer.json())
+    key = base64.b64decode(service.head_public_key)
+    head = open_head(signed, [key], ring="stable", now=int(time.time()), minimum_revision=0)
+    assert head.catalog is not None
+    assert answer.headers["etag"] == f'"{head.revision}"'
+    problem(api("GET", "/heads/canary"), 404, "not-found")
+    problem(api("GET", "/heads/canary?after=1"), 404, "not-found")
+
+
+def test_there_is_no_head_before_the_first_publication(api: Api) -> None:
+    problem(api("GET", "/heads/stable"), 404, "not-found")
+
+
+def test_a_long_poll_ends_with_304_when_nothing_moves(app: FastAPI) -> None:
+    with TestClient(app) as client:
+        api = Api(client, "agent")
+        head = api("GET", "/heads/stable?after=0&timeout=5")
+        assert head.status_code == 200
+        revision = json.loads(head.json()["payload"])["revision"]
+        assert api("GET", f"/heads/stable?after={revision}&timeout=0").status_code == 304
+        assert api("GET", f"/heads/stable?after={revision}&timeout=0.05").status_code == 304
+
+
+def test_a_long_poll_is_answered_as_soon_as_the_head_moves(app: FastAPI) -> None:
+    with TestClient(app) as client:
+        admin, agent = Api(client, "admin"), Api(client, "agent")
+        revision = json.loads(agent("GET", "/heads/stable?after=0").json()["payload"])["revision"]
+        answers = []
+        waiting = threading.Thread(
+            target=lambda: answers.append(agent("GET", f"/heads/stable?after={revision}&timeout=30"))
+        )
+        waiting.start()
+        assert admin("POST", "/zones", json=EXAMPLE).status_code == 201
+        waiting.join(20)
+        assert json.loads(answers[0].json()["payload"])["revision"] > revision
+
+
+def test_a_shutdown_lets_long_polls_go(app: FastAPI) -> None:
+    with TestClient(app) as client:
+        agent = Api(client, "agent")
+        answers = []
+        waiting = threading.Thread(target=lambda: answers.append(agent("GET", "/heads/stable?after=9999&timeout=60")))
+        waiting.start()
+        app.state.context.feed.close()
+        waiting.join(20)
+        assert answers[0].status_code == 304
+
+
+def test_blobs_are_fetched_one_by_one_and_in_batches(client: TestClient, api: Api, zone: str) -> None:
+    agent = Api(client, "agent")
+    catalog = json.loads(agent("GET", "/heads/stable").json()["payload"])["catalog"]
+    one = agent("GET", f"/blobs/{catalog}")
+    assert hashlib.sha256(one.content).hexdigest() == catalog
+    assert "immutable" in one.headers["cache-control"]
+    missing = "0" * 64
+    many = agent("POST", "/blobs/fetch", json={"digests": [catalog, missing, catalog]})
+    assert frames(many.content) == {catalog: one.content}
+    problem(agent("GET", f"/blobs/{missing}"), 404, "not-found")
+    problem(agent("GET", "/blobs/xyz"), 422, "invalid-input")
+    answer = agent("POST", "/blobs/fetch", json={"digests": ["xyz"]})
+    assert problem(answer, 422, "invalid-input")["places"][0]["pointer"] == "/digests/0"
+
+
+def test_edges_attest_and_are_listed(client: TestClient, api: Api) -> None:
+    report = {"head": 3, "zones": [{"name": "example.com.", "serial": 7}], "announced": ["203.0.113.53/32"]}
+    assert Api(client, "agent")("PUT", "/edges/edge1/attestation", json=report).status_code == 204
+    (edge,) = api("GET", "/edges").json()["edges"]
+    assert {**report, "edge": "edge1"}.items() <= edge.items()
+    assert edge["received"].endswith("Z")
+    problem(Api(client, "agent")("PUT", "/edges/a%20b/attestation", json=report), 422, "invalid-input")
+    problem(Api(client, "agent")("PUT", "/edges/edge1/attestation", json={"head": "x"}), 422, "invalid-input")
