@@ -39,9 +39,7 @@ SAMPLES: dict[str, list[str]] = {
     "EUI64": ["00-00-5e-ef-10-00-00-2a"],
     "GPOS": ["-22.6882 116.8652 250.0"],
     "HINFO": ['"PC" "Debian GNU/Linux"'],
-    "HIP": [
-        "2 200100107B1A74DF365639CC39F1D578 AwEAAbdxyhNuSutc5EMzxTs9LBPCIkOFH8cIvM4p9+LrV4e1 Rvs.example.com."
-    ],
+    "HIP": ["2 200100107B1A74DF365639CC39F1D578 AwEAAbdxyhNuSutc5EMzxTs9LBPCIkOFH8cIvM4p9+LrV4e1 Rvs.example.com."],
     "HTTPS": ['1 . alpn="h2,h3" ipv4hint="192.0.2.1"', "0 Alias.Example."],
     "IPSECKEY": [
         "10 1 2 192.0.2.38 AQNRU3mG7TVTO2BkR47usntb102uFJtugbo6BSGvgqt4AQ==",
