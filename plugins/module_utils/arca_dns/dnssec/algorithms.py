@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from .._deps import cryptography, require
-from ..errors import InputError, KeyUnavailable
+from ..errors import InputError, KeyUnavailable, MissingDependency
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
@@ -78,7 +78,13 @@ class _EcdsaPrivateKey:
         self._size = size = algorithm.size
         numbers = private.public_key().public_numbers()
         self.public_key = numbers.x.to_bytes(size, "big") + numbers.y.to_bytes(size, "big")
-        self._scheme = ec.ECDSA(algorithm.digest(), deterministic_signing=True)
+        try:
+            self._scheme = ec.ECDSA(algorithm.digest(), deterministic_signing=True)
+        except (TypeError, cryptography.exceptions.UnsupportedAlgorithm):
+            raise MissingDependency(
+                "signing with RFC 6979 nonces needs cryptography 44 or later on OpenSSL 3.2 or later:"
+                " pip install 'cryptography>=44'"
+            ) from None
 
     def __repr__(self) -> str:
         return f"<private key of algorithm {self.algorithm}>"

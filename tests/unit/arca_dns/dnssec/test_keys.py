@@ -29,7 +29,7 @@ from arca_dns.dnssec.denial import (
 from arca_dns.dnssec.keys import ds_rdata, generate_key, generate_keys, key_tag, revoked_tag
 from arca_dns.dnssec.policy import Policy
 from arca_dns.dnssec.window import due_until, epoch_of, window
-from arca_dns.errors import InputError, KeyUnavailable
+from arca_dns.errors import InputError, KeyUnavailable, MissingDependency
 from arca_dns.zone import names
 from dnssec_zones import NOW, ORIGIN, fixed_random
 
@@ -57,6 +57,15 @@ def test_what_is_signed_verifies_and_has_64_octets(message: bytes) -> None:
     assert len(signature) == 64
     assert public.verify(message, signature)
     assert not public.verify(message + b"x", signature)
+
+
+def test_a_cryptography_that_is_too_old_to_sign_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def old(digest: object) -> None:
+        """What cryptography 38 offers: no deterministic_signing."""
+
+    monkeypatch.setattr("cryptography.hazmat.primitives.asymmetric.ec.ECDSA", old)
+    with pytest.raises(MissingDependency, match="cryptography>=44"):
+        algorithm(13).load(b"\1" * 32)
 
 
 @pytest.mark.parametrize("signature", [b"", b"x" * 63, b"\0" * 64, b"\xff" * 64])
