@@ -99,7 +99,14 @@ def openapi() -> None:
     service.close()
     typer.echo("# Copyright (c) 2026 the arca.dns contributors\n# SPDX-License-Identifier: Apache-2.0")
     typer.echo("# Made by `arca-dns-controller openapi`. Do not edit.\n---")
-    typer.echo(yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=120), nl=False)
+    typer.echo(yaml.dump(described, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120), nl=False)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists below their keys."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
 
 
 @key_app.command("hash")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from fastapi import Response
@@ -73,16 +74,20 @@ def version(item: SourceVersion) -> dict[str, Any]:
 
 
 def document(head: dict[str, Any], zone: bytes, rrsets: Iterable[rr.RRset]) -> Iterator[bytes]:
-    """*head* with ``soa`` and ``records`` added, as JSON text in pieces."""
-    opening = json.dumps(head)[:-1]
-    separator, held = ', "records": [', [opening]
-    size = len(opening)
-    soa = None
-    for rrset in rrsets:
-        if rrset.rdtype == rr.SOA:
-            soa = rrset
-            continue
-        for text in map(json.dumps, records(zone, rrset)):
+    """*head* with ``soa`` and ``records`` added, as JSON text in pieces. The SOA stands among the first RRsets."""
+    rest = iter(rrsets)
+    before: list[rr.RRset] = []
+    soa: rr.RRset | None = None
+    for found in rest:
+        if found.rdtype == rr.SOA:
+            soa = found
+            break
+        before.append(found)
+    opening = {**head, **({} if soa is None else {"soa": soa_fields(soa)})}
+    held = [json.dumps(opening)[:-1], ', "records": [']
+    separator, size = "", 0
+    for found in chain(before, rest):
+        for text in map(json.dumps, records(zone, found)):
             held.append(separator)
             held.append(text)
             separator = ",\n"
@@ -90,12 +95,7 @@ def document(head: dict[str, Any], zone: bytes, rrsets: Iterable[rr.RRset]) -> I
         if size > _PIECE:
             yield "".join(held).encode()
             held, size = [], 0
-    if separator.startswith(", "):
-        held.append(separator)
-    held.append("]")
-    if soa is not None:
-        held.append(f', "soa": {json.dumps(soa_fields(soa))}')
-    held.append("}")
+    held.append("]}")
     yield "".join(held).encode()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import signal
 import socket
 from types import FrameType
 
@@ -43,9 +44,10 @@ class Server(uvicorn.Server):
             log.info("ready")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal to stop."""
+        """A signal to stop; a second interrupt stops at once. Not raised again afterwards: a stop is a good end."""
         self._feed.close()
-        super().handle_exit(sig, frame)
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Tell, then finish what runs."""

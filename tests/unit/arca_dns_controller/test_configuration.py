@@ -1,0 +1,109 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The controller's configuration: what it defaults to, and what it refuses; the roles' defaults agree with it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from arca_dns.config import load
+from arca_dns.dnssec.policy import Policy
+from arca_dns.errors import ConfigError
+from arca_dns_controller.auth import KeyRing, Principal, hash_key
+from arca_dns_controller.config import ApiKey, ControllerConfig
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def problems(text: str) -> dict[str, str]:
+    with pytest.raises(ConfigError) as caught:
+        load(text, ControllerConfig)
+    return {str(place.pointer): place.message for place in caught.value.places}
+
+
+def test_an_empty_file_is_a_good_one() -> None:
+    config = load("", ControllerConfig)
+    assert config.api.address() == ("127.0.0.1", 8053)
+    assert config.backend.options() == {"path": "/var/lib/arca-dns/controller/state.sqlite", "busy_timeout": 5.0}
+    assert config.dnssec.policy() == Policy()
+    assert str(config.publish.head_public_key_file) == "/var/lib/arca-dns/controller/head.pub"
+
+
+def test_an_api_beyond_loopback_needs_a_key() -> None:
+    assert problems("api: {listen: '0.0.0.0:8053'}") == {
+        "api.keys": "must have a key when the API listens beyond loopback"
+    }
+
+
+@pytest.mark.parametrize(
+    "listen", ["8053", "localhost:8053", "::1:8053", "127.0.0.1:x", "127.0.0.1:70000", "[1.2.3.4]:1"]
+)
+def test_where_to_listen_is_an_address_and_a_port(listen: str) -> None:
+    assert "must be an IP address and a port" in problems(f"api: {{listen: '{listen}'}}")["api.listen"]
+
+
+def test_the_api_listens_on_ipv6() -> None:
+    assert load("api: {listen: '[::1]:8053'}", ControllerConfig).api.address() == ("::1", 8053)
+
+
+def test_keys_are_told_apart_by_name_and_hash() -> None:
+    one, two = hash_key("one"), hash_key("two")
+    text = f"api: {{keys: [{{name: a, role: admin, sha256: {one}}}, {{name: a, role: agent, sha256: {one}}}]}}"
+    assert problems(text) == {
+        "api.keys[1].name": "is the same as in keys[0]",
+        "api.keys[1].sha256": "is the same as in keys[0]",
+    }
+    ring = KeyRing([ApiKey("a", "admin", one), ApiKey("b", "agent", two)])
+    assert ring.find("two") == Principal("b", "agent")
+    assert ring.find("three") is None
+
+
+def test_a_key_in_clear_is_not_shown_when_it_stands_for_its_hash() -> None:
+    assert "sha256" in next(iter(problems("api: {keys: [{name: a, role: admin, sha256: SHORT}]}")))
+
+
+@pytest.mark.parametrize("backend", ["postgres", "mysql", "git", "etcd"])
+def test_backends_to_come_are_told_from_unknown_ones(backend: str) -> None:
+    assert "is not available in this version" in problems(f"backend: {{type: {backend}}}")["backend.type"]
+    assert "is no backend" in problems("backend: {type: floppy}")["backend.type"]
+
+
+def test_a_policy_that_does_not_fit_together_is_refused() -> None:
+    assert "refresh must be less than validity" in problems("dnssec: {validity: 5d, refresh: 5d}")["dnssec"]
+    assert "not supported" in problems("dnssec: {algorithm: 5}")["dnssec"]
+
+
+def test_paths_are_absolute() -> None:
+    assert set(problems("dnssec: {master_key_file: master.key}")) == {"dnssec.master_key_file"}
+
+
+def test_the_roles_install_the_version_of_this_tree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    defaults = yaml.safe_load((ROOT / "roles/venv/defaults/main.yml").read_text())
+    assert defaults["arca_dns_venv_version"] == project["version"]
+
+
+def test_the_role_writes_the_defaults_of_the_daemon() -> None:
+    role = yaml.safe_load((ROOT / "roles/controller/defaults/main.yml").read_text())
+    config = ControllerConfig()
+    text = yaml.safe_dump(
+        {
+            "api": {
+                "listen": role["arca_dns_controller_listen"],
+                "body_limit": role["arca_dns_controller_body_limit"],
+                "shutdown_timeout": role["arca_dns_controller_shutdown_timeout"],
+            },
+            "backend": {"type": role["arca_dns_controller_backend"]},
+            "dnssec": {
+                "enabled": role["arca_dns_controller_dnssec_enabled"],
+                "algorithm": role["arca_dns_controller_dnssec_algorithm"],
+            },
+            "log": {"level": role["arca_dns_controller_log_level"]},
+        }
+    )
+    assert load(text, ControllerConfig) == config
