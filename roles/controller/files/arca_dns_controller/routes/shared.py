@@ -95,15 +95,13 @@ def answers(model: type | None = None, status: int = 200, media: str | None = No
 
 
 def told(action: str, principal: Principal, zone: bytes, outcome: Outcome, options: WriteOptions) -> Outcome:
-    """Log a write; returns its outcome."""
-    log.info(
-        action,
+    """Log a write that did something, and at level debug one that did not; returns its outcome."""
+    (log.info if outcome.applied else log.debug)(
+        action if outcome.applied else f"{action}: nothing",
         actor=principal.name,
         zone=names.to_text(zone),
         version=outcome.version,
         serial=outcome.serial,
-        changed=outcome.changed,
-        applied=outcome.applied,
         rrsets=len(outcome.plan.diffs),
         forced=options.force,
         reason=options.reason,
