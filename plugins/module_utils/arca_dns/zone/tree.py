@@ -316,6 +316,23 @@ class Tree:
                 else:
                     stack.extend(child.digest for child in reversed(children))
 
+    def counted_leaves(self) -> Iterator[tuple[bytes, int]]:
+        """The leaves' bytes in order, each with its number of RRs, which a transfer's messages state."""
+        if self.root is not None:
+            children = self._children(self.root)
+            if children is None:
+                data = self._blobs.get(self.root)
+                yield data, _leaf_stats(data).records
+            else:
+                yield from self._counted(children, self.height)
+
+    def _counted(self, entries: list[_Entry], height: int) -> Iterator[tuple[bytes, int]]:
+        for entry in entries:
+            if height == 1:
+                yield self._blobs.get(entry.digest), entry.stats.records
+            else:
+                yield from self._counted(self._children(entry.digest) or [], height - 1)
+
     def after(self, owner: bytes) -> tuple[bytes, bytes] | None:
         """The next (owner, RRs) behind *owner*, which need not exist; ``None`` at the end."""
         return next(self.items(owner), None)
