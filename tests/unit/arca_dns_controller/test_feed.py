@@ -1,0 +1,77 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""One thread waits for heads on behalf of all requests; a store that is away for a while is no end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from arca_dns.errors import StoreUnavailable
+from arca_dns.publish.head import SignedHead
+from arca_dns.service import Service
+from arca_dns.zone.text import parse
+from arca_dns_controller.feed import HeadFeed
+from arca_dns_controller.metrics import Metrics
+
+ZONE = "$ORIGIN example.com.\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
+
+
+def create(service: Service) -> None:
+    parsed = parse(ZONE)
+    service.create_zone(parsed.origin, parsed.rrsets, actor="test")
+
+
+def test_all_who_wait_are_told(service: Service) -> None:
+    metrics = Metrics()
+
+    async def scenario() -> list[SignedHead | None]:
+        feed = HeadFeed(service, metrics, slice_seconds=0.1)
+        feed.start()
+        waiting = [asyncio.create_task(feed.wait(0, 20)) for _ in range(50)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(create, service)
+        found = await asyncio.gather(*waiting)
+        feed.close()
+        await feed.join()
+        return list(found)
+
+    heads = asyncio.run(scenario())
+    assert {None if head is None else head.revision() for head in heads} == {1}
+    assert metrics.registry.get_sample_value("arca_dns_controller_head_revision") == 1
+
+
+def test_it_goes_on_when_the_store_is_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(service)
+    real = service.wait_head
+    failures = [StoreUnavailable("away")] * 3
+
+    def flaky(after: int, timeout: float) -> SignedHead | None:
+        if failures:
+            raise failures.pop()
+        return real(after, timeout)
+
+    monkeypatch.setattr(service, "wait_head", flaky)
+
+    async def scenario() -> SignedHead | None:
+        feed = HeadFeed(service, Metrics(), slice_seconds=0.01)
+        feed.start()
+        head = await feed.wait(0, 20)
+        feed.close()
+        await feed.join()
+        return head
+
+    head = asyncio.run(scenario())
+    assert head is not None
+    assert not failures
+
+
+def test_nobody_waits_on_a_closed_feed(service: Service) -> None:
+    async def scenario() -> SignedHead | None:
+        feed = HeadFeed(service, Metrics())
+        feed.close()
+        return await feed.wait(0, 60)
+
+    assert asyncio.run(scenario()) is None
