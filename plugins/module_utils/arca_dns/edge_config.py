@@ -11,46 +11,83 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from . import config
-from .config import Range, Seconds, Secret
+from .config import Pattern, Range, Seconds, Secret, Size
+from .errors import ConfigError, Place
 
 __all__ = ["Agent", "Bird", "Controller", "EdgeConfig", "Health", "Nsd", "Unbound", "load"]
 
 Interval = Annotated[Seconds, Range(least=0.05, most=3600)]
 Rounds = Annotated[int, Range(least=1, most=1000)]
+HeadKey = Annotated[str, Pattern(r"[A-Za-z0-9+/]{43}=", "a public head key: 32 octets in base64")]
+HostPort = Annotated[str, Pattern(r"([0-9.]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", "ADDRESS:PORT, IPv6 as [ADDRESS]:PORT")]
 
 
 @dataclass(frozen=True)
 class Controller:
-    """Where heads and blobs come from. *head_keys* are the public keys (base64) that may sign heads."""
+    """Where heads and blobs come from: *url*, or *urls* of several controllers, tried in turn.
 
-    url: str
-    api_key: Secret
-    head_keys: tuple[str, ...] = ()
-    sync_interval: Interval = 30.0
+    *head_keys* are the public keys (base64) that may sign heads. The API key stands here or in a file of its own.
+    """
+
+    url: str = ""
+    urls: tuple[str, ...] = ()
+    api_key: Secret | None = None
+    api_key_file: str = ""
+    head_keys: tuple[HeadKey, ...] = ()
     ring: str = "stable"
+    sync_interval: Interval = 30.0
+    ca_file: str = ""
+
+    def __post_init__(self) -> None:
+        """Judge what depends on each other. Raises :class:`ConfigError`."""
+        places = []
+        if bool(self.url) == bool(self.urls):
+            places.append(Place("is required; with several controllers write urls instead", pointer="url"))
+        for pointer, url in (("url", self.url), *((f"urls[{i}]", url) for i, url in enumerate(self.urls))):
+            parts = urlsplit(url)
+            if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+                places.append(Place(f"must be http://HOST:PORT or https://HOST:PORT, not {url!r}", pointer=pointer))
+            elif parts.username or parts.password:
+                places.append(Place("must not hold a password: the key goes in api_key", pointer=pointer))
+        if bool(self.api_key) == bool(self.api_key_file):
+            places.append(Place("is required, or api_key_file", pointer="api_key"))
+        if places:
+            raise ConfigError("controller is wrong", places)
+
+    def all_urls(self) -> tuple[str, ...]:
+        """The controllers in the order in which they are tried."""
+        return (self.url,) if self.url else self.urls
 
 
 @dataclass(frozen=True)
 class Agent:
-    """The agent itself: its name in attestations, and where it keeps the last good state."""
+    """The agent itself: its name in attestations (empty: the host's), and where it keeps the last good state."""
 
-    name: str = ""
+    name: Annotated[str, Pattern(r"|[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "letters, digits, dots and hyphens")] = ""
     state_directory: str = "/var/lib/arca-dns/agent"
+    blob_limit: Annotated[Size, Range(least=1 << 16, most=1 << 30)] = 64 << 20
+    parallel_fetches: Annotated[int, Range(least=1, most=32)] = 4
 
 
 @dataclass(frozen=True)
 class Nsd:
-    """The authoritative server, as role nsd sets it up."""
+    """The authoritative server, as role nsd sets it up.
+
+    *notify_address* is where NSD takes NOTIFY and the agent's proving queries, *primary_listen* where the agent serves
+    transfers, *timeout* how long a zone may take to be loaded before its failure is reported.
+    """
 
     config_path: str = "/etc/nsd/nsd.conf"
     zone_directory: str = "/var/lib/nsd/arca"
     control_socket: str = "/run/nsd/nsd.ctl"
     tsig_file: str = "/etc/nsd/arca-dns-tsig.conf"
-    notify_address: str = "127.0.0.1:5300"
-    primary_listen: str = "127.0.0.1:5354"
+    notify_address: HostPort = "127.0.0.1:5300"
+    primary_listen: HostPort = "127.0.0.1:5354"
     pattern: str = "arca"
+    timeout: Interval = 60.0
 
 
 @dataclass(frozen=True)
