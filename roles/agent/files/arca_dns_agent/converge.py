@@ -1,0 +1,298 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Bringing the name server to what is held: zones added and removed, told of new versions, and proved one by one.
+
+A zone that the server does not take is reported and tried again; the others go on. Where heads come from is not
+known here, nor which name server it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+import structlog
+
+from arca_dns.errors import ArcaError
+from arca_dns.publish.catalog import Entry
+from arca_dns.zone import names, rr
+from arca_dns.zone.tree import Blobs, ZoneRoot
+
+from .nsd import AuthoritativeServer, ServerUnavailable
+from .prove import Proof, Prover
+from .state import Served
+from .sync import Held
+
+log = structlog.get_logger(__name__)
+
+_WORKERS = 32
+_TICK = 1.0
+_FIRST_POLL, _LAST_POLL = 0.004, 0.25
+_FIRST_NOTICE, _LAST_NOTICE = 1.0, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Apex:
+    """What a zone's apex says: the SOA for NOTIFY, the keys for the proof."""
+
+    soa: rr.RRset
+    keys: tuple[bytes, ...]
+
+
+class Converger:
+    """Keeps *server* at what *held* returns.
+
+    *flush* writes what is proved to disk, *changed* tells that it is due. *timeout* is how many seconds without progress
+    make a zone a failure, *audit_interval* how often everything is compared.
+    """
+
+    def __init__(
+        self,
+        server: AuthoritativeServer,
+        prover: Prover,
+        held: Callable[[], Held | None],
+        blobs: Callable[[], Blobs],
+        proved: dict[bytes, Served],
+        *,
+        flush: Callable[[], Awaitable[None]],
+        changed: Callable[[], None],
+        damaged: Callable[[], None],
+        timeout: float,
+        audit_interval: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._server = server
+        self._prover = prover
+        self._held = held
+        self._blobs = blobs
+        self._flush = flush
+        self._changed = changed
+        self._damaged = damaged
+        self._timeout = timeout
+        self._audit_interval = audit_interval
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self.proved = proved
+        self.problems: dict[bytes, str] = {}
+        self.server_problem: str | None = None
+        self.server_version = ""
+        self.settled: int | None = None  # the latest revision of which every zone is proved or failed
+        self._applied: dict[bytes, Entry] = {}
+        self._given: set[bytes] = set()  # what the server has
+        self._aimed: int | None = None
+        self._generation: object = None
+        self._next_audit = 0.0
+        self._pending: dict[bytes, None] = {}
+        self._active: dict[bytes, None] = {}
+        self._fresh: set[bytes] = set()
+        self._wake = asyncio.Event()
+        self._work = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something new is held."""
+        self._wake.set()
+
+    def waiting(self) -> int:
+        """How many zones are not proved or failed yet."""
+        return len(self._pending) + len(self._active)
+
+    async def run(self) -> None:
+        """Converge for ever."""
+        async with asyncio.TaskGroup() as group:
+            for _worker in range(_WORKERS):
+                group.create_task(self._worker())
+            while True:
+                await self.step()
+                try:
+                    async with asyncio.timeout(_TICK):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+
+    async def step(self) -> None:
+        """Take in a new head, a restarted server, or the time for an audit."""
+        self._wake.clear()
+        held = self._held()
+        if held is None:
+            return
+        try:
+            generation = self._server.generation()
+            first = self._aimed is None
+            if generation != self._generation or generation is None or self._monotonic() >= self._next_audit:
+                await self._aim(held)
+                await self._audit(everything=first or generation != self._generation)
+                self._generation = generation
+                self._next_audit = self._monotonic() + self._audit_interval
+            elif held.head.revision != self._aimed:
+                await self._aim(held)
+                await self._give(held.zones.keys() - self._given)
+        except ServerUnavailable as error:
+            self._generation = None
+            if self.server_problem != str(error):
+                log.error("name server unavailable", reason=str(error))
+                self.server_problem = str(error)
+                self._changed()
+            return
+        if self.server_problem is not None:
+            log.info("name server answers")
+            self.server_problem = None
+            self._changed()
+        self._settle()
+
+    async def _aim(self, held: Held) -> None:
+        """Make *held* the goal; zones that it does not have are taken back, first in the agent's word, then in fact."""
+        if held.head.revision == self._aimed:
+            return
+        removed = [zone for zone in self._applied.keys() | self.proved.keys() if zone not in held.zones]
+        changed = [zone for zone, entry in held.zones.items() if self._applied.get(zone) != entry]
+        self._applied, self._aimed = dict(held.zones), held.head.revision
+        for zone in removed:
+            self.proved.pop(zone, None)
+            self.problems.pop(zone, None)
+            self._pending.pop(zone, None)
+        for zone in changed:
+            self._queue(zone)
+        if removed:
+            await self._flush()
+            gone = self._given.intersection(removed)
+            self._given -= gone
+            if gone:
+                await self._server.remove(gone)
+                log.info("zones removed", zones=len(gone))
+
+    async def _audit(self, *, everything: bool) -> None:
+        """Compare what the server has with the goal; with *everything*, prove each zone again."""
+        status = await self._server.zones()
+        self.server_version = await self._server.version()
+        self._given = set(status)
+        extra = self._given - self._applied.keys()
+        if extra:
+            await self._server.remove(extra)
+            self._given -= extra
+            log.info("zones removed", zones=len(extra))
+        await self._give(self._applied.keys() - self._given)
+        for zone, entry in self._applied.items():
+            served = status.get(zone)
+            if everything or zone in self.problems or served is None or served.serial != entry.serial:
+                self._queue(zone)
+
+    async def _give(self, zones: Iterable[bytes]) -> None:
+        wanted = list(zones)
+        if not wanted:
+            return
+        # The server asks for a new zone by itself: no NOTIFY at first.
+        self._fresh.update(wanted)
+        failures = await self._server.add(wanted)
+        self._given.update(zone for zone in wanted if zone not in failures)
+        for zone, reason in failures.items():
+            self._fail(zone, reason)
+        log.info("zones added", zones=len(wanted) - len(failures), failed=len(failures))
+
+    def _queue(self, zone: bytes) -> None:
+        self._pending[zone] = None
+        self._work.set()
+
+    def _settle(self) -> None:
+        if not self._pending and not self._active and self.settled != self._aimed:
+            self.settled = self._aimed
+            log.info("head settled", revision=self.settled, zones=len(self.proved), failed=len(self.problems))
+            self._changed()
+
+    # -- one zone ---------------------------------------------------------------------------
+
+    async def _worker(self) -> None:
+        while True:
+            zone = next((zone for zone in self._pending if zone not in self._active), None)
+            if zone is None:
+                self._work.clear()
+                await self._work.wait()
+                continue
+            del self._pending[zone]
+            self._active[zone] = None
+            try:
+                await self._converge(zone)
+            except ServerUnavailable as error:
+                self._fail(zone, str(error))
+            except ArcaError as error:
+                self._fail(zone, str(error))
+                self._damaged()
+            finally:
+                del self._active[zone]
+                if zone in self._pending:
+                    self._work.set()
+            self._settle()
+
+    async def _converge(self, zone: bytes) -> None:
+        """Bring one zone to its wanted version; versions that come meanwhile are taken in, one transfer at a time."""
+        entry: Entry | None = None
+        progress = self._monotonic()
+        seen: int | None = None
+        notified: int | None = None
+        notice_pause, poll_pause = _FIRST_NOTICE, _FIRST_POLL
+        next_notice = progress + (_FIRST_NOTICE if zone in self._fresh else 0.0)
+        self._fresh.discard(zone)
+        reloaded = False
+        while (wanted := self._applied.get(zone)) is not None:
+            if wanted != entry:
+                entry = wanted
+                apex = await asyncio.to_thread(self._apex, entry)
+                before = self.proved.get(zone)
+                if before is not None and before.serial == entry.serial and before.root != entry.root:
+                    await self._server.reload(zone)
+            proof = await self._prover.prove(zone, apex.keys)
+            if proof.serial == entry.serial:
+                self._proved(entry, apex, proof)
+                return
+            now = self._monotonic()
+            if proof.serial is not None and proof.serial != seen:
+                seen, progress = proof.serial, now
+            if now - progress > self._timeout:
+                self._fail(zone, f"serial {entry.serial} is not served: {_state(proof)}")
+                return
+            if proof.unknown:
+                await self._server.add([zone])
+            if proof.serial is not None and rr.serial_newer(proof.serial, entry.serial) and not reloaded:
+                log.warning("serial went back", zone=names.to_text(zone), served=proof.serial, serial=entry.serial)
+                await self._server.reload(zone)
+                reloaded = True
+            # While the version told of last is on its way, no other is told of.
+            elif now >= next_notice or (notified not in (None, entry.serial) and proof.serial == notified):
+                await self._server.notify(zone, apex.soa)
+                if notified == entry.serial:
+                    notice_pause = min(notice_pause * 2, _LAST_NOTICE)
+                notified, next_notice, poll_pause = entry.serial, self._monotonic() + notice_pause, _FIRST_POLL
+            await self._sleep(poll_pause)
+            poll_pause = min(poll_pause * 1.3, _LAST_POLL)
+
+    def _apex(self, entry: Entry) -> _Apex:
+        node = rr.node_of(ZoneRoot.load(self._blobs(), entry.root).apex.get(entry.zone) or b"")
+        keys = node.get(rr.DNSKEY)
+        return _Apex(node[rr.SOA], () if keys is None else keys.rdatas)
+
+    def _proved(self, entry: Entry, apex: _Apex, proof: Proof) -> None:
+        zone = entry.zone
+        if proof.problem is not None:
+            self._fail(zone, proof.problem)
+            return
+        before = self.proved.get(zone)
+        if before is None or (before.serial, before.root) != (entry.serial, entry.root):
+            log.info("served", zone=names.to_text(zone), serial=entry.serial)
+        self.proved[zone] = Served(zone, entry.serial, entry.root, bool(apex.keys))
+        self.problems.pop(zone, None)
+        self._changed()
+
+    def _fail(self, zone: bytes, reason: str) -> None:
+        if self.problems.get(zone) != reason:
+            log.error("zone failed", zone=names.to_text(zone), reason=reason)
+        self.problems[zone] = reason
+        self._changed()
+
+
+def _state(proof: Proof) -> str:
+    if proof.problem is not None:
+        return proof.problem
+    return "there is no answer" if proof.serial is None else f"serial {proof.serial} is"

@@ -1,0 +1,210 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The agent put together: one event loop with the follower, the converger, the primary's sockets and the reports."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import sqlite3
+import time
+
+import httpx2
+import structlog
+
+from arca_dns.errors import ArcaError
+from arca_dns.store.base import JsonObject
+from arca_dns.transfer.primary import Primary
+
+from . import report
+from .controller import Controllers
+from .converge import Converger
+from .datagram import Exchange
+from .follow import Contact, Follower
+from .nsd import Nsd
+from .primary import HeldZones, Listener
+from .prove import Prover
+from .settings import Settings
+from .state import Served, State
+from .sync import Synchroniser
+from .systemd import notify
+
+log = structlog.get_logger(__name__)
+
+_WRITE_PAUSE = 0.05
+_ATTEST_PAUSE = 0.2
+_ATTEST_LOOK = 2.0
+_ATTEST_EVERY = 60.0
+_WATCHDOG = 10.0
+
+
+class Daemon:
+    """The agent. *transport* stands in for the network to the controller."""
+
+    def __init__(self, settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self._settings = settings
+        self.state = State(settings.state_directory)
+        self._controllers = Controllers(settings.urls, settings.api_key, settings.tls, settings.blob_limit, transport)
+        self.contact = Contact(time.time)
+        self.synchroniser = Synchroniser(
+            self.state, self._controllers, settings.head_keys, settings.ring, time.time, settings.parallel_fetches
+        )
+        self._exchange = Exchange(secrets.token_bytes)
+        self._due = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._attest_due = asyncio.Event()
+        self._written: dict[bytes, Served] = self.state.served()
+        self._follower = Follower(
+            self._controllers,
+            self.synchroniser,
+            self.contact,
+            settings.ring,
+            settings.sync_interval,
+            moved=self._moved,
+            told=self._changed,
+            random=random.random,
+        )
+        self.converger = Converger(
+            Nsd(settings.control_socket, settings.pattern, self._exchange, settings.tsig, time.time),
+            Prover(self._exchange, settings.server, time.time),
+            lambda: self.synchroniser.held,
+            self.synchroniser.blobs,
+            dict(self._written),
+            flush=self._flush,
+            changed=self._changed,
+            damaged=self._follower.damaged,
+            timeout=settings.server_timeout,
+            audit_interval=settings.sync_interval,
+        )
+        zones = HeldZones(self.state, lambda: {} if (held := self.synchroniser.held) is None else held.zones)
+        primary = Primary(zones, {settings.tsig.name: settings.tsig}, time.time)
+        self._listener = Listener(primary, self._follower.damaged)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until *stop*. Raises :class:`OSError` if the primary's address cannot be had."""
+        self._restore()
+        await self._listener.start(self._settings.listen)
+        await self._exchange.open(self._settings.server)
+        notify("READY=1")
+        tasks = [
+            asyncio.create_task(work, name=name)
+            for name, work in (
+                ("follow", self._follower.run()),
+                ("converge", self.converger.run()),
+                ("write", self._write_loop()),
+                ("attest", self._attest_loop()),
+                ("watchdog", _watchdog()),
+                ("stop", _wait(stop)),
+            )
+        ]
+        try:
+            done, _rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            notify("STOPPING=1")
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._listener.stop()
+            self._exchange.close()
+            await self._controllers.close()
+            self.state.close()
+
+    def _restore(self) -> None:
+        try:
+            odd = self.synchroniser.restore()
+        except ArcaError as error:
+            log.error("what was held cannot be read; the name server keeps what it has", reason=str(error))
+            return
+        held = self.synchroniser.held
+        if odd is not None:
+            log.warning("the held head would not be taken today; it stays", reason=odd)
+        if held is not None:
+            log.info("head restored", revision=held.head.revision, zones=len(held.zones))
+
+    # -- telling ----------------------------------------------------------------------------
+
+    def _moved(self) -> None:
+        self.converger.wake()
+        self._changed()
+
+    def _changed(self) -> None:
+        self._due.set()
+        self._attest_due.set()
+
+    async def _flush(self) -> None:
+        """Write what is proved to the database and to the files that others read."""
+        async with self._writing:
+            await self._flush_now()
+
+    async def _flush_now(self) -> None:
+        proved = dict(self.converger.proved)
+        changed = [one for zone, one in proved.items() if self._written.get(zone) != one]
+        removed = [zone for zone in self._written if zone not in proved]
+        held, now = self.synchroniser.held, time.time()
+        served = report.served(held, self.converger, self.contact, now)
+        status = report.status(self._settings.edge, self._controllers.url, held, self.converger, self.contact, now)
+        await asyncio.to_thread(self._write, changed, removed, served, status)
+        self._written = proved
+
+    def _write(self, changed: list[Served], removed: list[bytes], served: JsonObject, status: JsonObject) -> None:
+        if changed or removed:
+            self.state.keep_served(changed, removed)
+        report.write(self._settings.state_directory / "served.json", served)
+        report.write(self._settings.state_directory / "status.json", status)
+
+    async def _write_loop(self) -> None:
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            started = time.monotonic()
+            try:
+                await self._flush()
+            except (OSError, sqlite3.Error) as error:
+                log.error("state cannot be written", reason=str(error))
+                await asyncio.sleep(1.0)
+                self._due.set()
+            # With very many zones writing takes a while: most of the time is for other things.
+            await asyncio.sleep(max(_WRITE_PAUSE, 3 * (time.monotonic() - started)))
+
+    async def _attest_loop(self) -> None:
+        last: JsonObject | None = None
+        sent = float("-inf")
+        failures = 0
+        while True:
+            try:
+                async with asyncio.timeout(_ATTEST_LOOK):
+                    await self._attest_due.wait()
+            except TimeoutError:
+                pass
+            self._attest_due.clear()
+            if self.converger.settled is None:
+                continue
+            document = report.attestation(self.synchroniser.held, self.converger, self._settings.health_file)
+            if document != last or time.monotonic() - sent >= _ATTEST_EVERY:
+                try:
+                    await self._controllers.attest(
+                        self._settings.edge, {**document, "attested": report.utc(time.time())}
+                    )
+                except ArcaError as error:
+                    failures += 1
+                    if failures == 1:
+                        log.warning("not attested", reason=str(error))
+                    await asyncio.sleep(min(30.0, 2.0 ** min(failures - 1, 5)) * (0.5 + random.random() / 2))  # noqa: S311
+                    self._attest_due.set()
+                    continue
+                failures, last, sent = 0, document, time.monotonic()
+            await asyncio.sleep(_ATTEST_PAUSE)
+
+
+async def _watchdog() -> None:
+    while True:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(_WATCHDOG)
+
+
+async def _wait(stop: asyncio.Event) -> None:
+    await stop.wait()

@@ -1,0 +1,173 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Following the head: long polls, plain polls where those do not get through, and patience when nothing does.
+
+Whatever a controller says or does not say, what is held stays until a head that is good in all its parts is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from arca_dns.errors import ArcaError, CorruptBlob, HeadRejected, IntegrityError
+from arca_dns.publish.head import SignedHead
+
+from .controller import Controllers, Unreachable
+from .sync import Synchroniser
+
+log = structlog.get_logger(__name__)
+
+_FIRST_WAIT = 0.5
+_LEAST_POLL = 1.0
+_LONGEST_POLL = 55.0
+_SWEEP_AFTER = 500  # heads
+_SWEEP_EVERY = 3600.0
+
+
+class Contact:
+    """What is known of the controller: whether it answered last time, and why not."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.reachable: bool | None = None
+        self.last: float | None = None
+        self.problem: str | None = None
+
+    def good(self) -> bool:
+        """Note an answer; whether that is news."""
+        news = self.reachable is not True or self.problem is not None
+        self.reachable, self.problem, self.last = True, None, self._clock()
+        return news
+
+    def bad(self, error: ArcaError) -> bool:
+        """Note a failure; whether that is news."""
+        reachable = not isinstance(error, Unreachable)
+        news = self.problem != str(error) or self.reachable is not reachable
+        self.reachable, self.problem = reachable, str(error)
+        return news
+
+
+class Follower:
+    """Keeps *synchroniser* at the newest head of *ring*; calls *moved* when it has one, *told* when contact changes.
+
+    *interval* is the pause between plain polls in seconds; *random* gives numbers in [0, 1).
+    """
+
+    def __init__(
+        self,
+        controllers: Controllers,
+        synchroniser: Synchroniser,
+        contact: Contact,
+        ring: str,
+        interval: float,
+        *,
+        moved: Callable[[], None],
+        told: Callable[[], None],
+        random: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._controllers = controllers
+        self._synchroniser = synchroniser
+        self._contact = contact
+        self._ring = ring
+        self._interval = interval
+        self._moved = moved
+        self._told = told
+        self._random = random
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._failures = 0
+        self._broken_polls = 0
+        self._since_sweep = 0
+        self._swept = monotonic()
+        self._repair = False
+
+    def damaged(self) -> None:
+        """Content on disk could not be read: look at all of it before the next head is taken."""
+        self._repair = True
+
+    async def run(self) -> None:
+        """Follow for ever."""
+        while True:
+            await self._sleep(await self.step())
+
+    async def step(self) -> float:
+        """Ask once and take what comes; returns how many seconds to wait before the next time."""
+        started = self._monotonic()
+        try:
+            if self._repair:
+                log.warning("repaired", damaged=await self._synchroniser.repair())
+                self._repair = False
+                self._moved()
+            signed, pause = await self._ask()
+            if self._contact.good():
+                log.info("controller answers", url=self._controllers.url)
+                self._told()
+            if signed is not None:
+                await self._take(signed)
+        except ArcaError as error:
+            return self._failed(error)
+        self._failures = 0
+        if pause:
+            return pause
+        # A long poll that came back at once with nothing must not become a flood.
+        if signed is None:
+            return max(0.0, _LEAST_POLL - (self._monotonic() - started))
+        return 0.0
+
+    async def _ask(self) -> tuple[SignedHead | None, float]:
+        """The controller's head if it is news, and how long to wait before the next poll."""
+        held = self._synchroniser.held
+        after = 0 if held is None else held.head.revision
+        try:
+            signed = await self._controllers.head(self._ring, after, min(self._interval, _LONGEST_POLL))
+        except Unreachable:
+            # Something on the way may not let long polls through: a plain one tells.
+            broken, self._broken_polls = self._broken_polls + 1, 0
+            signed = await self._controllers.head(self._ring)
+            self._broken_polls = broken
+            return signed, self._jittered(self._interval) if broken > 1 else 0.0
+        self._broken_polls = 0
+        return signed, 0.0
+
+    async def _take(self, signed: SignedHead) -> None:
+        started = self._monotonic()
+        if not await self._synchroniser.take(signed):
+            return
+        held = self._synchroniser.held
+        if held is not None:
+            seconds = round(self._monotonic() - started, 4)
+            log.info("head held", revision=held.head.revision, zones=len(held.zones), seconds=seconds)
+        self._moved()
+        self._since_sweep += 1
+        if self._since_sweep >= _SWEEP_AFTER or self._monotonic() - self._swept >= _SWEEP_EVERY:
+            removed = await asyncio.to_thread(self._synchroniser.sweep)
+            self._since_sweep, self._swept = 0, self._monotonic()
+            log.info("swept", blobs=removed)
+
+    def _failed(self, error: ArcaError) -> float:
+        if isinstance(error, IntegrityError):
+            log.error("refused", what=_what(error), reason=str(error), url=self._controllers.url)
+            self._contact.bad(error)
+            self._told()
+        elif self._contact.bad(error):
+            log.warning("controller unreachable", reason=str(error), url=self._controllers.url)
+            self._told()
+        self._controllers.turn()
+        self._failures += 1
+        return self._jittered(min(_FIRST_WAIT * 2.0 ** min(self._failures - 1, 10), self._interval))
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * (0.5 + self._random() / 2)
+
+
+def _what(error: IntegrityError) -> str:
+    if isinstance(error, HeadRejected):
+        return "head"
+    return "blob" if isinstance(error, CorruptBlob) else "content"

@@ -1,0 +1,144 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The agent as NSD's primary: sockets around :mod:`arca_dns.transfer.primary`, on loopback, TSIG required."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import cast
+
+import structlog
+
+from arca_dns.errors import ArcaError
+from arca_dns.publish.catalog import Entry
+from arca_dns.transfer.primary import Answer, Primary, Version
+from arca_dns.zone import names
+from arca_dns.zone.tree import Blobs, ZoneRoot
+
+from .state import State
+
+log = structlog.get_logger(__name__)
+
+_IDLE = 60.0
+_CLIENTS = 64
+_AT_ONCE = 16  # messages made before they are sent
+_BLOB_CACHE = 8 << 20
+
+
+class HeldZones:
+    """What is held on disk, as transfers need it. *current* gives the entry of each published zone."""
+
+    def __init__(self, state: State, current: Callable[[], Mapping[bytes, Entry]]) -> None:
+        self._state = state
+        self._current = current
+
+    def current(self, zone: bytes) -> Version | None:
+        """See :class:`arca_dns.transfer.primary.Zones`."""
+        entry = self._current().get(zone)
+        return None if entry is None else Version(entry.serial, self._load(entry.root))
+
+    def earlier(self, zone: bytes, serial: int) -> Version | None:
+        """See :class:`arca_dns.transfer.primary.Zones`."""
+        root = self._state.root_of(zone, serial)
+        return None if root is None else Version(serial, self._load(root))
+
+    def _load(self, root: str) -> ZoneRoot:
+        return ZoneRoot.load(Blobs(self._state.read, _BLOB_CACHE), root)
+
+
+class Listener:
+    """Serves *primary* over UDP and TCP. *damaged* is called when content on disk cannot be read."""
+
+    def __init__(self, primary: Primary, damaged: Callable[[], None]) -> None:
+        self._primary = primary
+        self._damaged = damaged
+        self._server: asyncio.Server | None = None
+        self._datagrams: asyncio.DatagramTransport | None = None
+        self._clients = asyncio.Semaphore(_CLIENTS)
+
+    async def start(self, address: tuple[str, int]) -> None:
+        """Listen at *address*. Raises :class:`OSError`."""
+        host, port = address
+        self._server = await asyncio.start_server(self._serve, host, port)
+        transport, _protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Datagrams(self._primary, self._told), local_addr=address
+        )
+        self._datagrams = transport
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        if self._datagrams is not None:
+            self._datagrams.close()
+        if self._server is not None:
+            self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with self._clients:
+                while True:
+                    async with asyncio.timeout(_IDLE):
+                        size = int.from_bytes(await reader.readexactly(2), "big")
+                        data = await reader.readexactly(size)
+                    answer = await asyncio.to_thread(self._primary.answer, data)
+                    if answer is None:
+                        return
+                    await self._send(answer, writer)
+        except (asyncio.IncompleteReadError, TimeoutError, OSError):
+            return  # the client has gone
+        finally:
+            writer.close()
+
+    async def _send(self, answer: Answer, writer: asyncio.StreamWriter) -> None:
+        started = time.monotonic()
+        octets = messages = 0
+        try:
+            while batch := await asyncio.to_thread(lambda: list(islice(answer.messages, _AT_ONCE))):
+                writer.write(b"".join(len(message).to_bytes(2, "big") + message for message in batch))
+                await writer.drain()
+                octets += sum(map(len, batch))
+                messages += len(batch)
+        except ArcaError as error:
+            log.error("transfer broken off", zone=names.to_text(answer.zone), reason=str(error))
+            self._damaged()
+            raise ConnectionAbortedError from None
+        self._told(answer, octets, messages, time.monotonic() - started)
+
+    def _told(self, answer: Answer, octets: int, messages: int, seconds: float) -> None:
+        zone = names.to_text(answer.zone) if answer.zone else None
+        if answer.kind in ("AXFR", "IXFR"):
+            log.info(
+                "transfer",
+                zone=zone,
+                kind=answer.kind,
+                from_serial=answer.from_serial,
+                serial=answer.serial,
+                octets=octets,
+                messages=messages,
+                seconds=round(seconds, 4),
+            )
+        elif answer.kind != "SOA":
+            log.warning("query refused", zone=zone, rcode=answer.kind)
+        if answer.kind == "SERVFAIL":
+            self._damaged()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """Answers over UDP are single messages made from one leaf, so they are made at once."""
+
+    def __init__(self, primary: Primary, told: Callable[[Answer, int, int, float], None]) -> None:
+        self._primary = primary
+        self._told = told
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        answer = self._primary.answer(data, udp=True)
+        if answer is not None and self._transport is not None:
+            self._transport.sendto(next(answer.messages), addr)
+            self._told(answer, 0, 1, 0.0)

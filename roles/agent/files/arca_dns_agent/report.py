@@ -1,0 +1,119 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the agent tells: the health check by ``served.json``, people by ``status.json``, controllers by attestations."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from arca_dns import __version__
+from arca_dns.store.base import Json, JsonObject
+from arca_dns.zone import names
+
+from .converge import Converger
+from .follow import Contact
+from .state import Served
+from .sync import Held
+
+
+def served(held: Held | None, converger: Converger, contact: Contact, now: float) -> JsonObject:
+    """What is proved to be served, for the health check."""
+    zones = _zones(converger.proved)
+    return {
+        "head": converger.settled,
+        "zones": [{"name": name, "serial": one.serial, "signed": one.signed} for name, one in zones.items()],
+        "probe_zone": next((name for name, one in zones.items() if one.signed), next(iter(zones), None)),
+        "controller_reachable": contact.reachable is not False,
+        "head_expired": held is not None and held.head.expires <= now,
+        "updated": utc(now),
+    }
+
+
+def status(edge: str, url: str, held: Held | None, converger: Converger, contact: Contact, now: float) -> JsonObject:
+    """All that ``arca-dns-agent status`` shows."""
+    wanted = {} if held is None else held.zones
+    rows: list[Json] = []
+    for zone in sorted({*wanted, *converger.proved}, key=names.sort_key):
+        proved, entry = converger.proved.get(zone), wanted.get(zone)
+        problem = converger.problems.get(zone)
+        current = (
+            proved is not None and entry is not None and (proved.serial, proved.root) == (entry.serial, entry.root)
+        )
+        state = "failed" if problem else "served" if current else "loading"
+        rows.append(
+            {
+                "name": names.to_text(zone),
+                "serial": None if entry is None else entry.serial,
+                "served": None if proved is None else proved.serial,
+                "state": state,
+                "reason": problem,
+            }
+        )
+    head = None if held is None else held.head
+    return {
+        "edge": edge,
+        "head": converger.settled,
+        "head_held": None if head is None else head.revision,
+        "head_issued": None if head is None else utc(head.issued),
+        "head_expires": None if head is None else utc(head.expires),
+        "controller": {
+            "url": url,
+            "reachable": contact.reachable,
+            "last_contact": None if contact.last is None else utc(contact.last),
+            "problem": contact.problem,
+        },
+        "server": {"version": converger.server_version, "problem": converger.server_problem},
+        "zones": rows,
+        "updated": utc(now),
+    }
+
+
+def attestation(held: Held | None, converger: Converger, health_file: Path) -> JsonObject:
+    """What the controller is told: the head whose every zone is proved or failed, and which is which."""
+    failures: list[Json] = [
+        {"name": names.to_text(zone), "reason": reason} for zone, reason in sorted(converger.problems.items())
+    ]
+    zones: list[Json] = [{"name": name, "serial": one.serial} for name, one in _zones(converger.proved).items()]
+    return {
+        "head": converger.settled,
+        "head_held": None if held is None else held.head.revision,
+        "zones": zones,
+        "failures": failures,
+        "announced": announced(health_file),
+        "versions": {"agent": __version__, "server": converger.server_version},
+        "server_problem": converger.server_problem,
+    }
+
+
+def announced(health_file: Path) -> list[Json]:
+    """The prefixes that the health check says are announced; none if it says nothing."""
+    try:
+        found = json.loads(health_file.read_bytes()).get("announced")
+    except (OSError, ValueError, AttributeError):
+        return []
+    return [str(prefix) for prefix in found] if isinstance(found, list) else []
+
+
+def write(path: Path, document: JsonObject) -> None:
+    """Put *document* in the place of *path* in one step, readable by all, there after a power loss."""
+    aside = path.with_name(f".{path.name}.new")
+    with aside.open("w", encoding="ascii") as file:
+        os.fchmod(file.fileno(), 0o644)
+        json.dump(document, file, separators=(",", ":"))
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def utc(moment: float) -> str:
+    """ISO 8601 in UTC."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _zones(proved: Mapping[bytes, Served]) -> dict[str, Served]:
+    return {names.to_text(zone): proved[zone] for zone in sorted(proved, key=names.sort_key)}

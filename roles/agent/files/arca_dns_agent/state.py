@@ -1,0 +1,176 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the agent keeps on disk: blobs, the last good head, the versions that transfers begin from, and what is proved.
+
+One SQLite database with full synchronisation: a commit is there after a power loss, or none of it is. Nothing here
+knows HTTP or NSD.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from arca_dns.publish.catalog import Entry
+from arca_dns.publish.head import SignedHead
+
+#: Versions of a zone that are held for IXFR, the current one among them.
+KEPT_VERSIONS = 6
+_BATCH = 500
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS blobs (digest TEXT PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS heads (id INTEGER PRIMARY KEY CHECK (id = 1), signed TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS versions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, zone BLOB NOT NULL, serial INTEGER NOT NULL, root TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS versions_by_zone ON versions (zone, id);
+CREATE TABLE IF NOT EXISTS served (
+    zone BLOB PRIMARY KEY, serial INTEGER NOT NULL, root TEXT NOT NULL, signed INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A zone's version that a query has proved to be served; *signed* says whether with signatures."""
+
+    zone: bytes
+    serial: int
+    root: str
+    signed: bool
+
+
+class State:
+    """The database in *directory*. Every call is safe from any thread; reads do not wait for writes."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._path = directory / "state.sqlite"
+        self._writer = self._open()
+        self._writer.executescript(_SCHEMA)
+        self._reader = self._open()
+        self._writing = threading.Lock()
+        self._reading = threading.Lock()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+    def close(self) -> None:
+        """Give back the files."""
+        with self._writing, self._reading:
+            self._reader.close()
+            self._writer.close()
+
+    # -- blobs ------------------------------------------------------------------------------
+
+    def read(self, digests: Sequence[str]) -> dict[str, bytes]:
+        """The blobs of *digests* that are held."""
+        found: dict[str, bytes] = {}
+        for batch in _batches(digests):
+            query = f"SELECT digest, data FROM blobs WHERE digest IN ({_marks(batch)})"  # noqa: S608
+            with self._reading:
+                found.update(self._reader.execute(query, batch))
+        return found
+
+    def missing(self, digests: Iterable[str]) -> list[str]:
+        """Those of *digests* that are not held, each once, in order."""
+        wanted = list(dict.fromkeys(digests))
+        held: set[str] = set()
+        for batch in _batches(wanted):
+            query = f"SELECT digest FROM blobs WHERE digest IN ({_marks(batch)})"  # noqa: S608
+            with self._reading:
+                held.update(row[0] for row in self._reader.execute(query, batch))
+        return [digest for digest in wanted if digest not in held]
+
+    def write(self, blobs: Mapping[str, bytes]) -> None:
+        """Add *blobs*, whose digests the caller has checked."""
+        with self._writing, self._writer:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.executemany("INSERT OR IGNORE INTO blobs VALUES (?, ?)", blobs.items())
+
+    def forget(self, digests: Iterable[str]) -> None:
+        """Remove blobs that are damaged, so that they are fetched again."""
+        with self._writing, self._writer:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.executemany("DELETE FROM blobs WHERE digest = ?", ((digest,) for digest in digests))
+
+    def digests(self) -> list[str]:
+        """The digests of all blobs that are held."""
+        with self._reading:
+            return [row[0] for row in self._reader.execute("SELECT digest FROM blobs")]
+
+    def sweep(self, keep: Collection[str]) -> int:
+        """Remove the blobs that are not in *keep*; returns how many."""
+        garbage = [digest for digest in self.digests() if digest not in keep]
+        for batch in _batches(garbage):
+            self.forget(batch)
+        return len(garbage)
+
+    # -- the head and its versions -------------------------------------------------------------
+
+    def head(self) -> SignedHead | None:
+        """The last good head."""
+        with self._reading:
+            row = self._reader.execute("SELECT signed FROM heads").fetchone()
+        return None if row is None else SignedHead.from_json(json.loads(row[0]))
+
+    def commit(self, signed: SignedHead, changed: Iterable[Entry], removed: Iterable[bytes]) -> None:
+        """Hold *signed*, whose blobs are all there, with the zones that it changes, as one step."""
+        with self._writing, self._writer:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.execute("INSERT OR REPLACE INTO heads VALUES (1, ?)", (json.dumps(signed.to_json()),))
+            for entry in changed:
+                self._writer.execute(
+                    "INSERT INTO versions (zone, serial, root) VALUES (?, ?, ?)", (entry.zone, entry.serial, entry.root)
+                )
+                self._writer.execute(
+                    "DELETE FROM versions WHERE zone = ?1 AND id NOT IN"
+                    " (SELECT id FROM versions WHERE zone = ?1 ORDER BY id DESC LIMIT ?2)",
+                    (entry.zone, KEPT_VERSIONS),
+                )
+            self._writer.executemany("DELETE FROM versions WHERE zone = ?", ((zone,) for zone in removed))
+
+    def root_of(self, zone: bytes, serial: int) -> str | None:
+        """The root of the latest version of *zone* with *serial*, if it is still held."""
+        query = "SELECT root FROM versions WHERE zone = ? AND serial = ? ORDER BY id DESC LIMIT 1"
+        with self._reading:
+            row = self._reader.execute(query, (zone, serial)).fetchone()
+        return None if row is None else str(row[0])
+
+    def roots(self) -> list[str]:
+        """The zone roots of all versions that are held."""
+        with self._reading:
+            return [row[0] for row in self._reader.execute("SELECT DISTINCT root FROM versions")]
+
+    # -- what is proved ------------------------------------------------------------------------
+
+    def served(self) -> dict[bytes, Served]:
+        """What was proved to be served, by zone."""
+        with self._reading:
+            rows = self._reader.execute("SELECT zone, serial, root, signed FROM served").fetchall()
+        return {row[0]: Served(row[0], row[1], row[2], bool(row[3])) for row in rows}
+
+    def keep_served(self, proved: Iterable[Served], removed: Iterable[bytes]) -> None:
+        """Remember what was proved, and forget zones that are no longer served."""
+        with self._writing, self._writer:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.executemany(
+                "INSERT OR REPLACE INTO served VALUES (?, ?, ?, ?)",
+                ((one.zone, one.serial, one.root, one.signed) for one in proved),
+            )
+            self._writer.executemany("DELETE FROM served WHERE zone = ?", ((zone,) for zone in removed))
+
+
+def _batches(items: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (items[at : at + _BATCH] for at in range(0, len(items), _BATCH))
+
+
+def _marks(batch: Sequence[str]) -> str:
+    return ",".join("?" * len(batch))
