@@ -45,7 +45,7 @@ class _Apex:
 class Converger:
     """Keeps *server* at what *held* returns.
 
-    *flush* writes what is proved to disk, *changed* tells that it is due. *timeout* is how many seconds without progress
+    *flush* writes what is proved to disk, *changed* says it is due. *timeout* is how many seconds without progress
     make a zone a failure, *audit_interval* how often everything is compared.
     """
 
