@@ -106,7 +106,8 @@ class Follower:
                 self._repair = False
                 self._moved()
             signed, pause = await self._ask()
-            if self._contact.good():
+            news = self._contact.good()
+            if news:
                 log.info("controller answers", url=self._controllers.url)
                 self._told()
             if signed is not None:
@@ -117,7 +118,7 @@ class Follower:
         if pause:
             return pause
         # A long poll that came back at once with nothing must not become a flood.
-        if signed is None:
+        if signed is None and not news:
             return max(0.0, _LEAST_POLL - (self._monotonic() - started))
         return 0.0
 
@@ -125,8 +126,10 @@ class Follower:
         """The controller's head if it is news, and how long to wait before the next poll."""
         held = self._synchroniser.held
         after = 0 if held is None else held.head.revision
+        # A first answer comes at once, so that it is soon known whether there is a controller.
+        wait = min(self._interval, _LONGEST_POLL) if self._contact.reachable else 0.0
         try:
-            signed = await self._controllers.head(self._ring, after, min(self._interval, _LONGEST_POLL))
+            signed = await self._controllers.head(self._ring, after, wait)
         except Unreachable:
             # Something on the way may not let long polls through: a plain one tells.
             broken, self._broken_polls = self._broken_polls + 1, 0
