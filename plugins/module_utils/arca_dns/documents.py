@@ -22,9 +22,15 @@ from .zone.changes import Thresholds
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-def new_version_id(now: float, random: Callable[[int], bytes] = secrets.token_bytes) -> str:
-    """``v`` and a ULID: sorts by time, 80 random bits."""
+def new_version_id(now: float, after: str | None = None, random: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """``v`` and a ULID: 48 bits of time in milliseconds, 80 random bits; sorts behind *after*, its predecessor."""
     value = int(now * 1000) << 80 | int.from_bytes(random(10), "big")
+    if after is not None and len(after) == 27:
+        last = 0
+        for character in after[1:]:
+            last = last << 5 | _CROCKFORD.index(character)
+        # The same millisecond, or a clock that went back: one more than the predecessor, as ULIDs do it.
+        value = max(value, last + 1)
     return "v" + "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
 
 

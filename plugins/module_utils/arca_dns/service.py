@@ -40,8 +40,8 @@ from .publish.head import HeadKey, SignedHead, mass_removal
 from .publish.publisher import RING, Publisher, load_source, next_serial, published_note
 from .store.base import ABSENT, JsonObject, Store, Transaction
 from .zone import names, rr
-from .zone.changes import Change, Plan, RRsetDiff, judge, plan_changes, plan_replace
-from .zone.checks import check
+from .zone.changes import Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
+from .zone.checks import check, check_ttls
 from .zone.content import Overlay, TreeView
 from .zone.tree import Blobs, ZoneRoot
 
@@ -171,7 +171,7 @@ class Service:
         blobs = self._cache.open()
         content = tuple(rrsets)
         old = ZoneRoot.empty(blobs, name)
-        diffs, new = self._replaced(blobs, old, content)
+        diffs, new = plan_replace(blobs, old, content)
         warnings = self._check(TreeView(new), None, lines, settings)
         plan = Plan(name, None, diffs, warnings, ())
         now = self._clock()
@@ -202,7 +202,7 @@ class Service:
         content = tuple(rrsets)
         return self._write(
             name,
-            lambda blobs, old: self._replaced(blobs, old, content)[0],
+            lambda blobs, old: plan_replace(blobs, old, content)[0],
             if_version=if_version,
             actor=actor,
             reason=reason,
@@ -251,7 +251,7 @@ class Service:
         target = self.version(name, version)
 
         def compute(blobs: Blobs, old: ZoneRoot) -> tuple[RRsetDiff, ...]:
-            return _tree_diffs(old, ZoneRoot.load(blobs, target.root))
+            return tuple(tree_diffs(old, ZoneRoot.load(blobs, target.root)))
 
         return self._write(
             name,
@@ -279,7 +279,7 @@ class Service:
             source, revision = self._current(name, if_version)
             blobs = self._cache.open()
             old = ZoneRoot.load(blobs, source.root)
-            diffs = _tree_diffs(old, ZoneRoot.empty(blobs, name))
+            diffs = tuple(tree_diffs(old, ZoneRoot.empty(blobs, name)))
             refusals = self._deletion_refusals(blobs, name, ZoneSettings.from_json(source.settings))
             plan = Plan(name, source.version, diffs, (), refusals)
             if dry_run:
@@ -288,7 +288,14 @@ class Service:
             note = self._store.get(dirty_key(name))
             now = self._clock()
             gone = SourceVersion(
-                new_version_id(now), source.version, "", source.serial, 0, actor, reason or "deleted", utc(now)
+                new_version_id(now, source.version),
+                source.version,
+                "",
+                source.serial,
+                0,
+                actor,
+                reason or "deleted",
+                utc(now),
             )
             try:
                 self._store.commit(
@@ -354,7 +361,7 @@ class Service:
 
     def diff(self, name: bytes, old: str, new: str) -> tuple[RRsetDiff, ...]:
         """What changed from one version to another."""
-        return _tree_diffs(self.content(name, old)[0], self.content(name, new)[0])
+        return tuple(tree_diffs(self.content(name, old)[0], self.content(name, new)[0]))
 
     def signed_zone(self, name: bytes) -> tuple[PublishedVersion, ZoneRoot]:
         """The zone as edges serve it. Raises ``NotFound`` if it is not published."""
@@ -464,7 +471,7 @@ class Service:
                 plan = Plan(name, source.version, (), (), ())
                 return Outcome(plan, source.version, source.serial, changed=False, applied=False)
             view = Overlay(TreeView(old), _edits(diffs))
-            owners = None if whole else {diff.owner for diff in diffs}
+            owners = None if whole or wanted != held else {diff.owner for diff in diffs}
             warnings = self._check(view, owners, lines, wanted)
             plan = Plan(name, source.version, diffs, warnings, judge(diffs, old, wanted.thresholds))
             now = self._clock()
@@ -473,18 +480,15 @@ class Service:
                 return Outcome(plan, None, serial, changed=True, applied=False)
             _refuse(plan, force)
             new = old.update({diff.owner: _node_bytes(view, diff.owner) for diff in diffs})
-            after = self._source(blobs, name, new, serial, wanted, created=source.created, now=now)
+            after = self._source(
+                blobs, name, new, serial, wanted, created=source.created, now=now, parent=source.version
+            )
             try:
                 self._commit(blobs, name, revision, after, source.version, actor, reason)
             except Conflict:
                 continue
             return self._publish(name, Outcome(plan, after.version, serial, changed=True, applied=True))
         raise Conflict(f"zone {names.to_text(name)} keeps changing under this write; try again")
-
-    def _replaced(
-        self, blobs: Blobs, old: ZoneRoot, content: Sequence[rr.RRset]
-    ) -> tuple[tuple[RRsetDiff, ...], ZoneRoot]:
-        return plan_replace(blobs, old, content)
 
     def _check(
         self,
@@ -495,28 +499,29 @@ class Service:
     ) -> tuple[str, ...]:
         """Raise ``ChecksFailed`` with every error; returns the warnings."""
         findings = check(view, owners, lines=lines)
-        if findings.errors:
-            count = len(findings.errors)
-            raise ChecksFailed(
-                f"zone {names.to_text(view.origin)} has {count} error{'s' if count > 1 else ''}", findings.errors
-            )
+        errors = list(findings.errors)
+        if settings.dnssec:
+            policy = settings.effective_policy(self._policy)
+            errors += check_ttls(view, policy.refresh, policy.propagation_delay, owners, lines=lines)
+        if errors:
+            count = len(errors)
+            raise ChecksFailed(f"zone {names.to_text(view.origin)} has {count} error{'s' if count > 1 else ''}", errors)
         return tuple(str(place) for place in findings.warnings)
 
     def _deletion_refusals(self, blobs: Blobs, name: bytes, settings: ZoneSettings) -> tuple[str, ...]:
         refusals = []
-        text = names.to_text(name)
         parent = names.parent(name)
         while settings.dnssec and len(parent) > 1:
             document = self._store.get(zone_key(parent))
             if document is not None:
                 tree = ZoneRoot.load(blobs, str(document.value["root"]))
                 if rr.NS in TreeView(tree).node(name):
-                    refusals.append(f"{names.to_text(parent)} still delegates to the signed zone {text}")
+                    refusals.append(f"{names.to_text(parent)} still delegates to the signed zone {names.to_text(name)}")
                 break
             parent = names.parent(parent)
         count = len(self.publisher.catalog(blobs))
         if mass_removal(count, 1):
-            refusals.append(f"{text} is the last zone; edges would serve nothing")
+            refusals.append(f"{names.to_text(name)} is the last zone, edges would serve nothing")
         return tuple(refusals)
 
     def _source(
@@ -529,10 +534,11 @@ class Service:
         *,
         created: str,
         now: float,
+        parent: str | None = None,
     ) -> Source:
         return Source(
             names.to_text(name),
-            new_version_id(now),
+            new_version_id(now, parent),
             tree.store(blobs),
             serial,
             tree.stats().records,
@@ -613,7 +619,7 @@ class Service:
 
 def _refuse(plan: Plan, force: bool) -> None:
     if plan.refusals and not force:
-        raise PlanRefused(f"refused: {'; '.join(plan.refusals)}. If this is meant, repeat it with force")
+        raise PlanRefused(f"refused: {'; '.join(plan.refusals)}; if this is meant, repeat it with force")
 
 
 def _soa_serial(content: Sequence[rr.RRset], name: bytes) -> int | None:
@@ -638,17 +644,3 @@ def _edits(diffs: Iterable[RRsetDiff]) -> dict[bytes, dict[int, rr.RRset | None]
 
 def _node_bytes(view: Overlay, owner: bytes) -> bytes | None:
     return rr.node_wire(view.node(owner).values()) or None
-
-
-def _tree_diffs(old: ZoneRoot, new: ZoneRoot) -> tuple[RRsetDiff, ...]:
-    """RRset-level differences of two source trees."""
-    out: list[RRsetDiff] = []
-    for owner, before, after in old.diff(new):
-        left = rr.node_of(before) if before else {}
-        right = rr.node_of(after) if after else {}
-        out.extend(
-            RRsetDiff(owner, rdtype, left.get(rdtype), right.get(rdtype))
-            for rdtype in sorted({**left, **right})
-            if left.get(rdtype) != right.get(rdtype)
-        )
-    return tuple(out)

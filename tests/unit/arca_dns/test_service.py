@@ -199,6 +199,14 @@ def test_a_zone_that_breaks_rules_is_refused_with_every_error(service: Service) 
     assert len(caught.value.places) == 2
 
 
+def test_a_ttl_that_outlives_its_signatures_is_refused(service: Service) -> None:
+    create(service)
+    owner = names.from_text("www", ZONE)
+    change = Change(owner, rr.A, rr.RRset.of(owner, rr.A, 864000, [b"\1\2\3\4"]))
+    with pytest.raises(ChecksFailed, match="TTL 864000"):
+        service.change_zone(ZONE, [change], if_version=None, actor="a")
+
+
 def test_versions_diff_and_rollback(service: Service, clock: Clock) -> None:
     first = create(service)
     clock.now += 5

@@ -210,7 +210,7 @@ class Publisher:
             signed = publish_unsigned(blobs, tree, serial)
         stats = signed.stats()
         return PublishedVersion(
-            new_version_id(now),
+            new_version_id(now, None if published is None else published.version),
             source.version,
             source.root,
             signed.store(blobs),
