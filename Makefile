@@ -33,7 +33,7 @@ $(STAMP): pyproject.toml requirements/runtime.txt requirements/dev.txt | deps
 
 demo: venv ## Build the lab, run playbooks/site.yml against it and show that it works
 	@$(LAB) up
-	@ansible-playbook -i inventories/lab playbooks/site.yml
+	@ansible-playbook -i inventories/lab playbooks/site.yml -e '{"arca_dns_serial": ["100%"]}'
 	@$(BIN)/python tests/demo/show.py
 
 demo-down: venv ## Remove every trace of the demo

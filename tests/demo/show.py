@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 from support import PREFIXES, announced, api, on, until
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 NAME = "www.arca.example"
 
 
@@ -35,11 +35,11 @@ def show_edges() -> None:
     table = Table(title="Edges", show_lines=True)
     for column in (
         "edge",
-        "prefixes announced (as the router has them)",
+        "prefixes at the router",
         "head attested",
-        "zones served, with serials",
+        "zones served, serials",
     ):
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     for edge in sorted(found, key=lambda edge: str(edge["edge"])):
         name = str(edge["edge"])
         prefixes = until(f"{name} announces {', '.join(PREFIXES)}", lambda name=name: announced(name), seconds=60)
