@@ -111,7 +111,7 @@ def read(wire: bytes) -> Message:
             for index in range(count):
                 start = at
                 owner, at = read_name(wire, at)
-                kind, group, _ttl, length = _FIXED.unpack_from(wire, at)
+                kind, group, ttl, length = _FIXED.unpack_from(wire, at)
                 rdata = at + 10
                 at = rdata + length
                 if at > len(wire):
@@ -121,8 +121,8 @@ def read(wire: bytes) -> Message:
                 elif section == 2 and kind == OPT:
                     payload = max(group, 512)
                 elif kind == TSIG:
-                    if section != 2 or index != count - 1:
-                        raise ValueError("a TSIG RR that is not the last")
+                    if section != 2 or index != count - 1 or group != ANY or ttl:
+                        raise ValueError("a TSIG RR that is not the last, or not of class ANY and TTL 0")
                     signed = _signed(wire, start, owner, rdata, at)
     except StructError:
         raise ValueError("the message is cut off") from None
