@@ -202,12 +202,16 @@ EXAMPLES = r"""
         state: absent
         force: true
 
-- name: A zone without a controller, on a SQLite store
-  arca.dns.zone:
-    backend: sqlite
-    backend_path: /var/lib/arca-dns/zones.db
-    name: example.com
-    src: /srv/zones/example.com.zone
+- name: Work without a controller, on a SQLite store
+  hosts: dns_admin_host
+  gather_facts: false
+  tasks:
+    - name: A zone from a zone file on that host
+      arca.dns.zone:
+        backend: sqlite
+        backend_path: /var/lib/arca-dns/zones.db
+        name: example.com
+        src: /srv/zones/example.com.zone
 """
 
 RETURN = r"""
