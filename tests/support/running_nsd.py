@@ -1,0 +1,112 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""A real NSD in a folder of its own, on loopback, as role nsd would set it up."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from transfers import SECRET
+
+CONFIG = """\
+server:
+    server-count: 1
+    ip-address: 127.0.0.1@{port}
+    username: ""
+    chroot: ""
+    pidfile: ""
+    database: ""
+    zonesdir: "{directory}"
+    zonelistfile: "{directory}/zone.list"
+    xfrdfile: "{directory}/xfrd.state"
+    xfrdir: "{directory}"
+    zonefiles-check: no
+    zonefiles-write: 60
+    xfrd-reload-timeout: 0
+    rrl-ratelimit: 0
+    verbosity: 2
+    logfile: "{directory}/nsd.log"
+remote-control:
+    control-enable: yes
+    control-interface: {directory}/nsd.ctl
+key:
+    name: "arca-dns."
+    algorithm: hmac-sha256
+    secret: "{secret}"
+pattern:
+    name: "arca"
+    zonefile: "zones/%s.zone"
+    request-xfr: 127.0.0.1@{primary} arca-dns.
+    allow-notify: 127.0.0.1 arca-dns.
+    provide-xfr: 127.0.0.1 arca-dns.
+    allow-axfr-fallback: yes
+    min-expire-time: 31536000
+    max-retry-time: 60
+"""
+
+
+def tool(name: str, package: str) -> str:
+    path = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    if path is None:
+        pytest.fail(f"{name} is missing: apt-get install {package}")
+    return path
+
+
+def free_port() -> int:
+    """A port that is free for UDP and TCP at this moment."""
+    while True:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port: int = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class RunningNsd:
+    """NSD, to be stopped and started."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.port, self.primary_port = free_port(), free_port()
+        (directory / "zones").mkdir()
+        config = CONFIG.format(directory=directory, port=self.port, primary=self.primary_port, secret=SECRET)
+        (directory / "nsd.conf").write_text(config)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        (self.directory / "nsd.ctl").unlink(missing_ok=True)
+        command = [tool("nsd", "nsd"), "-d", "-c", str(self.directory / "nsd.conf")]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while not (self.directory / "nsd.ctl").exists():
+            assert self._process.poll() is None, self.log()
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """As a crash would end it."""
+        if self._process is not None:
+            subprocess.run(["pkill", "-KILL", "-P", str(self._process.pid)], check=False)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+    def log(self) -> str:
+        path = self.directory / "nsd.log"
+        return path.read_text() if path.exists() else ""
