@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "_deps": {"errors"},
     "zone": BASE,
     "config": BASE,
+    "systemd": set(),  # what the daemons tell systemd
     "edge_config": ZONE | {"config"},  # the edge's configuration file, which agent and health check share
     "store": ZONE,
     "dnssec": ZONE,

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
 
-from arca_dns_health.systemd import is_restart, notify, own_unit
+from arca_dns_health.systemd import is_restart, own_unit
 
 UNIT = "arca-dns-health.service"
 
@@ -45,17 +44,3 @@ def test_the_unit_is_read_from_the_control_group(tmp_path: Path, text: str, expe
 
 def test_outside_of_control_groups_there_is_no_unit(tmp_path: Path) -> None:
     assert own_unit(tmp_path / "none") is None
-
-
-def test_systemd_is_notified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = str(tmp_path / "notify")
-    monkeypatch.setenv("NOTIFY_SOCKET", path)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(path)
-        notify("READY=1", "STATUS=well")
-        assert listener.recv(100) == b"READY=1\nSTATUS=well"
-
-
-def test_a_manager_that_does_not_listen_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
-    notify("READY=1")

@@ -17,7 +17,7 @@ from .rr import Node, RRset
 from .tree import ZoneRoot
 
 #: Owner → type → the RRset it gets, or ``None`` where it is removed; an owner with ``None`` goes altogether.
-Edits = Mapping[bytes, Mapping[int, RRset | None] | None]
+Edits = Mapping[bytes, "Mapping[int, RRset | None] | None"]
 
 _NOTHING: Node = {}
 

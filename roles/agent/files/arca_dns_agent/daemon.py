@@ -16,6 +16,7 @@ import structlog
 
 from arca_dns.errors import ArcaError
 from arca_dns.store.base import JsonObject
+from arca_dns.systemd import notify
 from arca_dns.transfer.primary import Primary
 
 from . import report
@@ -29,7 +30,6 @@ from .prove import Prover
 from .settings import Settings
 from .state import Served, State
 from .sync import Synchroniser
-from .systemd import notify
 
 log = structlog.get_logger(__name__)
 

@@ -16,10 +16,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from arca_dns.errors import ConfigError, Place
+from arca_dns.systemd import notify, watchdog_seconds
 
 from .app import create_app
 from .config import ControllerConfig
-from .systemd import notify, watchdog_seconds
 from .wiring import open_service
 
 log = structlog.get_logger(__name__)

@@ -28,12 +28,12 @@ class Initialised:
     head_public_key: str
 
 
-def open_service(config: ControllerConfig, environ: Mapping[str, str] = os.environ) -> Service:
+def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = None) -> Service:
     """The service that *config* describes. Makes no key: what is missing is an error.
 
     Raises ``ConfigError``, ``KeyUnavailable`` or ``StoreUnavailable``.
     """
-    master = MasterKey.obtain(environ, Path(config.dnssec.master_key_file))
+    master = MasterKey.obtain(os.environ if environ is None else environ, Path(config.dnssec.master_key_file))
     head_key = HeadKey.load(Path(config.publish.head_key_file))
     store = open_store(config.backend.type, config.backend.options())
     try:
@@ -49,20 +49,20 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] = os.envir
         raise
 
 
-def initialise(config: ControllerConfig, environ: Mapping[str, str] = os.environ) -> Initialised:
+def initialise(config: ControllerConfig, environ: Mapping[str, str] | None = None) -> Initialised:
     """Make what is missing: the master key, the head key and its public part, the database. Replaces nothing.
 
     Raises ``KeyUnavailable`` also where keys are missing that data was made with: new ones would be no help.
     """
     created: list[str] = []
     master, keys = Path(config.dnssec.master_key_file), Path(config.dnssec.key_directory)
-    if not environ.get(ENVIRONMENT) and not master.exists():
+    if not (os.environ if environ is None else environ).get(ENVIRONMENT) and not master.exists():
         if keys.is_dir() and any(keys.iterdir()):
             raise KeyUnavailable(
                 f"there are DNSSEC keys in {keys} but no master key at {master}: restore it from its backup;"
                 " a new one cannot open them"
             )
-        MasterKey.obtain(environ, master, create=True)
+        MasterKey.obtain(os.environ if environ is None else environ, master, create=True)
         created.append(str(master))
     head = Path(config.publish.head_key_file)
     if not head.exists():

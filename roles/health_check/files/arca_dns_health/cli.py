@@ -16,6 +16,7 @@ import typer
 
 from arca_dns.edge_config import load
 from arca_dns.errors import ArcaError
+from arca_dns.systemd import notify
 
 from . import report, state
 from .bird import Bird
@@ -24,7 +25,7 @@ from .log import configure
 from .probe import Prober
 from .served import ServedFile
 from .settings import Settings
-from .systemd import notify, restarting
+from .systemd import restarting
 
 app = typer.Typer(
     help="Announces this edge's anycast prefixes while its name server answers rightly, and withdraws them else.",

@@ -19,11 +19,12 @@ from typing import Protocol
 
 import structlog
 
+from arca_dns.systemd import notify
+
 from .bird import BirdError, Prefix, RouteController, Routes
 from .decision import Decision, Health, Memory, Round, Thresholds
 from .probe import Check
 from .state import CheckState, PrefixState, SessionState, State, timestamp, write
-from .systemd import notify
 
 log = structlog.get_logger()
 

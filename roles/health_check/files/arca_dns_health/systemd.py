@@ -1,28 +1,12 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the daemon tells systemd and asks it: readiness, the watchdog, and whether a stop is a restart."""
+"""What the daemon asks systemd: whether a stop is a restart."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from pathlib import Path
-
-
-def notify(*assignments: str) -> None:
-    """Send ``READY=1`` and the like, if the process runs under systemd (sd_notify(3))."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        try:
-            sender.sendto("\n".join(assignments).encode(), address)
-        except OSError:
-            return  # a manager that does not listen must not stop the checks
 
 
 def own_unit(cgroup: Path = Path("/proc/self/cgroup")) -> str | None:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the daemon tells systemd: that it is ready, that it stops, and that it is alive (sd_notify(3))."""
+"""What a daemon tells systemd: that it is ready, that it stops, and that it is alive (sd_notify(3))."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import socket
 from collections.abc import Mapping
 
 
-def notify(assignment: str, environ: Mapping[str, str] = os.environ) -> None:
+def notify(*assignments: str, environ: Mapping[str, str] | None = None) -> None:
     """Send ``READY=1`` and the like, if the process runs under systemd."""
-    address = environ.get("NOTIFY_SOCKET")
+    address = (os.environ if environ is None else environ).get("NOTIFY_SOCKET")
     if not address:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
         try:
-            sender.sendto(assignment.encode(), address)
+            sender.sendto("\n".join(assignments).encode(), address)
         except OSError:
-            return  # a manager that does not listen must not stop the API
+            return  # a manager that does not listen must not stop the daemon
 
 
-def watchdog_seconds(environ: Mapping[str, str] = os.environ) -> float | None:
+def watchdog_seconds(environ: Mapping[str, str] | None = None) -> float | None:
     """How often systemd wants a sign of life, if at all: half of what it allows."""
-    text = environ.get("WATCHDOG_USEC", "")
+    text = (os.environ if environ is None else environ).get("WATCHDOG_USEC", "")
     return int(text) / 2_000_000 if text.isdigit() and int(text) else None
