@@ -197,7 +197,9 @@ class Converger:
         self._work.set()
 
     def _settle(self) -> None:
-        if not self._pending and not self._active and self.settled != self._aimed:
+        if self._pending or self._active or self.server_problem is not None:
+            return
+        if self.settled != self._aimed:
             self.settled = self._aimed
             log.info("head settled", revision=self.settled, zones=len(self.proved), failed=len(self.problems))
             self._changed()

@@ -37,18 +37,20 @@ class Contact:
         self.reachable: bool | None = None
         self.last: float | None = None
         self.problem: str | None = None
+        self._told: set[str] = set()
 
     def good(self) -> bool:
         """Note an answer; whether that is news."""
         news = self.reachable is not True or self.problem is not None
         self.reachable, self.problem, self.last = True, None, self._clock()
+        self._told.clear()
         return news
 
     def bad(self, error: ArcaError) -> bool:
-        """Note a failure; whether that is news."""
-        reachable = not isinstance(error, Unreachable)
-        news = self.problem != str(error) or self.reachable is not reachable
-        self.reachable, self.problem = reachable, str(error)
+        """Note a failure; whether that is the first of its kind since all was good."""
+        news = str(error) not in self._told
+        self.reachable, self.problem = not isinstance(error, Unreachable), str(error)
+        self._told.add(self.problem)
         return news
 
 

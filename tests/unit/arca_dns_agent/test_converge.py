@@ -1,0 +1,322 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Bringing a name server in step: a fake one, which can be slow, stubborn, down, or gone back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from arca_dns.publish.catalog import Entry
+from arca_dns.publish.head import Head
+from arca_dns.zone import names, rr
+from arca_dns.zone.rr import RRset, soa_serial
+from arca_dns.zone.tree import Blobs, ZoneRoot
+from arca_dns_agent.converge import Converger
+from arca_dns_agent.nsd import ServerUnavailable, ZoneStatus
+from arca_dns_agent.prove import Proof
+from arca_dns_agent.sync import Held
+from dnssec_zones import APEX, a
+from transfers import version
+
+ZONE = names.from_text("example.")
+OTHER = names.from_text("other.example.")
+
+
+class FakeServer:
+    """A name server that takes a notified version after *delay* proofs."""
+
+    def __init__(self) -> None:
+        self.serials: dict[bytes, int | None] = {}
+        self.calls: list[str] = []
+        self.refused: dict[bytes, str] = {}
+        self.ignores_notify = False
+        self.up = True
+        self.started = 1
+        self.wanted: dict[bytes, int] = {}
+        self.delay = 2
+        self._left: dict[bytes, int] = {}
+        self.bogus: set[bytes] = set()
+        self.in_flight: dict[bytes, int] = {}
+        self.overlaps = 0
+
+    def _check(self) -> None:
+        if not self.up:
+            raise ServerUnavailable("the control socket is gone")
+
+    async def version(self) -> str:
+        return "Fake 1"
+
+    def generation(self) -> object:
+        return self.started if self.up else None
+
+    async def zones(self) -> dict[bytes, ZoneStatus]:
+        self._check()
+        return {zone: ZoneStatus(zone, serial) for zone, serial in self.serials.items()}
+
+    async def add(self, zones: Iterable[bytes]) -> dict[bytes, str]:
+        self._check()
+        zones = list(zones)
+        self.calls.append(f"add {len(zones)}")
+        for zone in zones:
+            if zone not in self.refused:
+                self.serials.setdefault(zone, None)
+                self.in_flight[zone] = self.delay  # it asks for the new zone by itself
+        return {zone: self.refused[zone] for zone in zones if zone in self.refused}
+
+    async def remove(self, zones: Iterable[bytes]) -> None:
+        self._check()
+        for zone in zones:
+            self.calls.append(f"remove {names.to_text(zone)}")
+            self.serials.pop(zone, None)
+
+    async def notify(self, zone: bytes, soa: RRset) -> str | None:
+        self.calls.append(f"notify {soa_serial(soa.rdatas[0])}")
+        self.overlaps += zone in self.in_flight
+        if not self.ignores_notify:
+            self.in_flight[zone] = self.delay
+        return None
+
+    async def reload(self, zone: bytes) -> None:
+        self.calls.append("reload")
+        self.serials[zone] = self.wanted[zone]
+
+    async def prove(self, zone: bytes, keys: tuple[bytes, ...]) -> Proof:
+        if not self.up:
+            return Proof(None, "the server does not answer")
+        if zone not in self.serials:
+            return Proof(None, "the server answers REFUSED", unknown=True)
+        left = self.in_flight.get(zone)
+        if left is not None:
+            if left <= 0:
+                self.serials[zone] = self.wanted[zone]
+                del self.in_flight[zone]
+            else:
+                self.in_flight[zone] = left - 1
+        serial = self.serials[zone]
+        if zone in self.bogus and serial is not None:
+            return Proof(serial, "the SOA's signature expired")
+        return Proof(serial, None if serial is not None else "the server answers SERVFAIL")
+
+
+class World:
+    """A converger with time of its own: a pause moves the clock."""
+
+    def __init__(self) -> None:
+        self.blobs = Blobs.memory()
+        self.server = FakeServer()
+        self.held: Held | None = None
+        self.now = 0.0
+        self.revision = 0
+        self.flushed: list[tuple[str, ...]] = []
+        self.damage = 0
+        self.runner = asyncio.Runner()
+        self.converger = Converger(
+            self.server,
+            self.server,  # type: ignore[arg-type]
+            lambda: self.held,
+            lambda: self.blobs,
+            {},
+            flush=self._flush,
+            changed=lambda: None,
+            damaged=self._damaged,
+            timeout=5.0,
+            audit_interval=30.0,
+            monotonic=lambda: self.now,
+            sleep=self._sleep,
+        )
+
+    def _damaged(self) -> None:
+        self.damage += 1
+
+    async def _flush(self) -> None:
+        self.flushed.append((*sorted(names.to_text(zone) for zone in self.converger.proved), *self.server.calls[-1:]))
+
+    async def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+    def hold(self, serials: dict[bytes, int]) -> None:
+        self.revision += 1
+        zones = {}
+        for zone, serial in serials.items():
+            made = version([*APEX, a("www", serial % 200)], serial, self.blobs)
+            root = made.root
+            if zone != root.origin:  # of a zone's content only the SOA is read here
+                root = ZoneRoot.build(self.blobs, zone, [(zone, _soa(zone, serial))])
+            zones[zone] = Entry(zone, serial, root.store(self.blobs), "v")
+        self.held = Held(Head("stable", self.revision, None, 0, 2**40), zones)
+        self.server.wanted = dict(serials)
+
+    def settle(self, rounds: int = 400) -> None:
+        """Let it work until everything is proved or failed."""
+
+        async def run() -> None:
+            work = [asyncio.create_task(self.converger._worker()) for _worker in range(4)]
+            await self.converger.step()
+            for _round in range(rounds):
+                await asyncio.sleep(0.0005 if self.converger.waiting() else 0)
+                if not self.converger.waiting():
+                    break
+            self.converger._settle()
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+
+        self.runner.run(run())
+
+    def proved(self) -> dict[bytes, int]:
+        return {zone: one.serial for zone, one in self.converger.proved.items()}
+
+
+def _soa(zone: bytes, serial: int) -> bytes:
+    return RRset(zone, rr.SOA, 60, (b"\0\0" + serial.to_bytes(4, "big") + bytes(16),)).wire()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    with made.runner:
+        yield made
+
+
+def test_new_zones_are_added_together_and_proved(world: World) -> None:
+    world.hold({ZONE: 1, OTHER: 5})
+    world.settle()
+    assert world.server.calls[0] == "add 2"
+    assert world.proved() == {ZONE: 1, OTHER: 5}
+    assert world.converger.settled == 1
+
+
+def test_a_new_version_is_notified_and_proved(world: World) -> None:
+    world.hold({ZONE: 1})
+    world.settle()
+    world.server.calls.clear()
+    world.hold({ZONE: 2})
+    world.settle()
+    assert world.server.calls == ["notify 2"]
+    assert world.proved() == {ZONE: 2}
+
+
+def test_no_second_notice_while_a_transfer_is_in_flight(world: World) -> None:
+    world.hold({ZONE: 1})
+    world.settle()
+    world.server.delay = 3
+    world.server.overlaps = 0
+
+    async def burst() -> None:
+        work = asyncio.create_task(world.converger._worker())
+        for serial in range(2, 12):
+            world.hold({ZONE: serial})
+            await world.converger.step()
+            await asyncio.sleep(0.001)
+        for _round in range(400):
+            await asyncio.sleep(0.0005)
+            if not world.converger.waiting():
+                break
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    world.runner.run(burst())
+    assert world.proved() == {ZONE: 11}
+    assert world.server.overlaps == 0
+
+
+def test_a_removed_zone_is_first_taken_back_in_word_then_in_fact(world: World) -> None:
+    world.hold({ZONE: 1, OTHER: 5})
+    world.settle()
+    world.hold({ZONE: 1})
+    world.settle()
+    assert world.server.calls[-1] == "remove other.example."
+    assert world.flushed[-1][0] == "example."
+    assert "remove other.example." not in world.flushed[-1]
+
+
+def test_a_zone_that_the_server_refuses_is_reported_and_others_go_on(world: World) -> None:
+    world.server.refused = {OTHER: "cannot parse zone name"}
+    world.hold({ZONE: 1, OTHER: 5})
+    world.settle()
+    assert world.proved() == {ZONE: 1}
+    assert OTHER in world.converger.problems
+    assert world.converger.settled == 1
+
+
+def test_a_zone_that_is_not_taken_in_time_is_a_failure_and_tried_again(world: World) -> None:
+    world.hold({ZONE: 1})
+    world.settle()
+    world.server.ignores_notify = True
+    world.hold({ZONE: 2})
+    world.settle()
+    assert world.proved() == {ZONE: 1}
+    assert world.converger.problems[ZONE] == "serial 2 is not served: serial 1 is"
+    world.server.ignores_notify = False
+    world.now += 100
+    world.settle()
+    assert world.proved() == {ZONE: 2}
+    assert world.converger.problems == {}
+
+
+def test_a_served_serial_with_a_bad_signature_is_a_failure(world: World) -> None:
+    world.server.bogus = {ZONE}
+    world.hold({ZONE: 1})
+    world.settle()
+    assert world.proved() == {}
+    assert "expired" in world.converger.problems[ZONE]
+
+
+def test_a_server_that_is_down_is_told_and_gets_everything_when_it_is_back(world: World) -> None:
+    world.server.up = False
+    world.hold({ZONE: 1})
+    world.settle()
+    assert world.converger.server_problem == "the control socket is gone"
+    assert world.converger.settled is None
+    world.server.up = True
+    world.settle()
+    assert world.converger.server_problem is None
+    assert world.proved() == {ZONE: 1}
+
+
+def test_a_restarted_server_is_compared_and_brought_in_step(world: World) -> None:
+    world.hold({ZONE: 3, OTHER: 5})
+    world.settle()
+    world.server.started = 2
+    world.server.serials = {ZONE: 2}
+    world.server.calls.clear()
+    world.settle()
+    assert "add 1" in world.server.calls
+    assert "notify 3" in world.server.calls
+    assert world.server.serials == {ZONE: 3, OTHER: 5}
+
+
+def test_zones_of_ours_that_nobody_published_are_removed_at_the_start(world: World) -> None:
+    world.server.serials = {ZONE: 1, OTHER: 9}
+    world.hold({ZONE: 1})
+    world.settle()
+    assert world.server.serials == {ZONE: 1}
+
+
+def test_without_a_head_the_server_is_left_alone(world: World) -> None:
+    world.server.serials = {ZONE: 1}
+    world.settle()
+    assert world.server.calls == []
+    assert world.server.serials == {ZONE: 1}
+
+
+def test_a_server_that_is_ahead_is_made_to_take_the_zone_anew(world: World) -> None:
+    world.server.serials = {ZONE: 100}
+    world.hold({ZONE: 1})
+    world.settle()
+    assert "reload" in world.server.calls
+    assert world.proved() == {ZONE: 1}
+
+
+def test_content_that_cannot_be_read_is_reported_for_repair(world: World) -> None:
+    world.hold({ZONE: 1})
+    assert world.held is not None
+    world.held.zones[ZONE] = Entry(ZONE, 1, "0" * 64, "v")
+    world.settle()
+    assert world.damage == 1
+    assert "missing" in world.converger.problems[ZONE]

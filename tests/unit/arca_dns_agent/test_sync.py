@@ -1,0 +1,302 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Taking heads: what is good is held, what is not is refused with the reason and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from arca_dns.config import Secret
+from arca_dns.errors import CorruptBlob, HeadRejected, IntegrityError, MissingBlob
+from arca_dns.publish.head import Head, HeadKey, SignedHead
+from arca_dns.zone import names
+from arca_dns.zone.tree import ZoneRoot
+from arca_dns_agent.controller import Controllers, Unreachable
+from arca_dns_agent.state import State
+from arca_dns_agent.sync import Synchroniser
+from edge_agent import World
+
+NOW = 1_800_000_000.0
+COM = names.from_text("example.com.")
+
+
+class Edge:
+    """A synchroniser with its own disk, run step by step."""
+
+    def __init__(self, world: World, directory: Path) -> None:
+        settings = world.settings(directory)
+        self.world = world
+        self.now = NOW
+        self.state = State(settings.state_directory)
+        self.controllers = Controllers(
+            settings.urls, Secret("key"), settings.tls, settings.blob_limit, world.transport()
+        )
+        self.sync = Synchroniser(self.state, self.controllers, settings.head_keys, "stable", lambda: self.now)
+
+    def pull(self, signed: SignedHead | None = None) -> bool:
+        async def once() -> bool:
+            head = signed or await self.controllers.head("stable")
+            assert head is not None
+            return await self.sync.take(head)
+
+        return asyncio.run(once())
+
+    def repair(self) -> int:
+        return asyncio.run(self.sync.repair())
+
+    def serials(self) -> dict[str, int]:
+        held = self.sync.held
+        return {} if held is None else {names.to_text(zone): entry.serial for zone, entry in held.zones.items()}
+
+    def readable(self) -> bool:
+        """Whether all content of all zones is on disk."""
+        held = self.sync.held
+        assert held is not None
+        blobs = self.sync.blobs()
+        for entry in held.zones.values():
+            for _item in ZoneRoot.load(blobs, entry.root).items():
+                pass
+        return True
+
+
+@pytest.fixture
+def world() -> World:
+    return World(lambda: NOW)
+
+
+@pytest.fixture
+def edge(world: World, tmp_path: Path):  # type: ignore[no-untyped-def]
+    made = Edge(world, tmp_path)
+    yield made
+    made.state.close()
+
+
+def test_a_head_is_held_with_all_that_it_names(world: World, edge: Edge) -> None:
+    world.create("example.com.", "example.net.")
+    assert edge.pull()
+    assert edge.serials() == {zone: world.serial(zone) for zone in ("example.com.", "example.net.")}
+    assert edge.readable()
+    assert not edge.pull(), "the same head again is no news"
+
+
+def test_a_change_fetches_only_what_is_new(world: World, edge: Edge) -> None:
+    hosts = "".join(f"h{n} A 192.0.2.1\n" for n in range(600))
+    from edge_agent import ZONE
+
+    world.create("example.com.", text=ZONE + hosts)
+    edge.pull()
+    first = len(world.fetched)
+    world.fetched.clear()
+    world.change("example.com.", "h300", "192.0.2.9")
+    assert edge.pull()
+    assert len(world.fetched) < 10 < first
+    assert len(set(world.fetched)) == len(world.fetched)
+    assert edge.readable()
+
+
+def test_what_is_held_is_there_after_a_restart(world: World, edge: Edge, tmp_path: Path) -> None:
+    world.create("example.com.")
+    edge.pull()
+    again = Edge(world, tmp_path)
+    world.cut = True
+    assert again.sync.restore() is None
+    assert again.serials() == edge.serials()
+    assert again.readable()
+    again.state.close()
+
+
+def test_a_head_that_is_held_stays_in_force_after_its_expiry(world: World, edge: Edge, tmp_path: Path) -> None:
+    world.create("example.com.")
+    edge.pull()
+    again = Edge(world, tmp_path)
+    again.now = NOW + 10**7
+    assert again.sync.restore() is None
+    assert again.sync.held is not None
+    again.state.close()
+
+
+def test_a_held_head_by_a_key_that_is_no_longer_trusted_stays_and_is_told(
+    world: World, edge: Edge, tmp_path: Path
+) -> None:
+    world.create("example.com.")
+    edge.pull()
+    world.head_key = HeadKey.generate()
+    again = Edge(world, tmp_path)
+    assert "not one of this edge's head keys" in str(again.sync.restore())
+    assert again.serials() == edge.serials()
+    again.state.close()
+
+
+def signed(world: World, **changes: object) -> SignedHead:
+    """The current head with other values, well signed."""
+    payload = json.loads(world.service.head().payload)
+    return world.head_key.sign(Head(**{**payload, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda world, old: old, "goes back"),
+        (lambda world, old: HeadKey.generate().sign(Head("stable", 99, None, 0, 2**40)), "not one of this edge's"),
+        (lambda world, old: SignedHead(world.service.head().payload + " ", old.key_id, old.signature), "signature"),
+        (lambda world, old: signed(world, ring="canary"), "ring 'canary'"),
+        (lambda world, old: signed(world, revision=99, expires=int(NOW) - 1), "expired"),
+        (lambda world, old: signed(world, catalog="0" * 64), "two heads of revision"),
+        (lambda world, old: signed(world, revision=99, catalog=None, mass_removal=0), "without the controller's mark"),
+    ],
+    ids=["older", "forged", "altered", "other ring", "expired", "fork", "empty"],
+)
+def test_a_bad_head_is_refused_with_the_reason_and_nothing_changes(
+    world: World, edge: Edge, make: Callable[[World, SignedHead], SignedHead], reason: str
+) -> None:
+    world.create("example.com.")
+    old = world.service.head()
+    world.change("example.com.", "www", "192.0.2.7")
+    edge.pull()
+    before = edge.serials()
+    with pytest.raises(HeadRejected, match=reason):
+        edge.pull(make(world, old))
+    assert edge.serials() == before
+    assert edge.state.head() == world.service.head()
+
+
+def test_removing_many_zones_needs_the_mark(world: World, edge: Edge) -> None:
+    zones = [f"zone-{n}.example." for n in range(12)]
+    world.create(*zones)
+    edge.pull()
+    for zone in zones[:6]:
+        world.delete(zone)
+    unmarked = signed(world, mass_removal=0)
+    with pytest.raises(HeadRejected, match="removes 6 of 12 zones"):
+        edge.pull(unmarked)
+    assert edge.pull(), "the controller marks what an operator asked for"
+    assert len(edge.serials()) == 6
+
+
+def flip(body: bytes, place: int) -> bytes:
+    return body[:place] + bytes((body[place] ^ 1,)) + body[place + 1 :]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_one_flipped_bit_of_a_blob_is_refused_and_the_next_try_succeeds(world: World, edge: Edge, seed: int) -> None:
+    world.create("example.com.")
+    edge.pull()
+    before = edge.serials()
+    world.change("example.com.", "www", "192.0.2.7")
+    chooser = random.Random(seed)
+    world.tamper = lambda path, body: flip(body, chooser.randrange(len(body))) if path == "/blobs/fetch" else body
+    with pytest.raises((IntegrityError, Unreachable)):
+        edge.pull()
+    assert edge.serials() == before
+    world.tamper = lambda _path, body: body
+    assert edge.pull()
+    assert edge.readable()
+
+
+def test_a_flipped_bit_in_the_content_says_that_it_does_not_hash(world: World, edge: Edge) -> None:
+    world.create("example.com.")
+    world.tamper = lambda path, body: flip(body, len(body) - 1) if path == "/blobs/fetch" else body
+    with pytest.raises(CorruptBlob, match="does not hash"):
+        edge.pull()
+    assert edge.sync.held is None
+
+
+def test_a_blob_that_nobody_asked_for_is_refused(world: World, edge: Edge) -> None:
+    import hashlib
+
+    extra = b"extra"
+    frame = hashlib.sha256(extra).digest() + len(extra).to_bytes(4, "big") + extra
+    world.create("example.com.")
+    world.tamper = lambda path, body: body + frame if path == "/blobs/fetch" else body
+    with pytest.raises(CorruptBlob, match="not asked for"):
+        edge.pull()
+
+
+def test_a_blob_over_the_limit_is_refused_before_it_is_read(world: World, edge: Edge) -> None:
+    world.create("example.com.")
+    world.tamper = lambda path, body: body[:32] + b"\xff\xff\xff\xff" + body[36:] if "blobs" in path else body
+    with pytest.raises(CorruptBlob, match="over the limit"):
+        edge.pull()
+
+
+def test_a_controller_without_its_own_blobs_is_refused(world: World, edge: Edge) -> None:
+    world.create("example.com.")
+    world.tamper = lambda path, body: b"" if path == "/blobs/fetch" else body
+    with pytest.raises(MissingBlob):
+        edge.pull()
+
+
+def test_a_fetch_that_broke_off_goes_on_where_it_ended(world: World, edge: Edge) -> None:
+    world.create(*(f"zone-{n}.example." for n in range(5)))
+    calls = 0
+
+    def break_third(path: str, body: bytes) -> bytes:
+        nonlocal calls
+        calls += path == "/blobs/fetch"
+        return body[:-10] if path == "/blobs/fetch" and calls == 3 else body
+
+    world.tamper = break_third
+    with pytest.raises(Unreachable):
+        edge.pull()
+    had = list(world.fetched)
+    world.tamper = lambda _path, body: body
+    world.fetched.clear()
+    edge.pull()
+    assert not set(world.fetched) & set(had[:1]), "what was there is not fetched again"
+    assert edge.readable()
+
+
+def test_sweeping_keeps_what_transfers_need_and_drops_the_rest(world: World, edge: Edge) -> None:
+    world.create("example.com.", "example.net.")
+    edge.pull()
+    for last in range(10):
+        world.change("example.com.", "www", f"192.0.2.{last}")
+        edge.pull()
+    world.delete("example.net.")
+    edge.pull()
+    serials = [row[0] for row in edge.state._reader.execute("SELECT serial FROM versions ORDER BY id")]
+    assert len(serials) == 6
+    assert edge.sync.sweep() > 0
+    assert edge.sync.sweep() == 0
+    assert edge.readable()
+    blobs = edge.sync.blobs()
+    for serial in serials:
+        root = edge.state.root_of(COM, serial)
+        assert root is not None
+        assert list(ZoneRoot.load(blobs, root).items())
+
+
+def test_damage_on_disk_is_found_and_fetched_again(world: World, edge: Edge) -> None:
+    world.create("example.com.", text="".join(["@ 60 SOA ns1 h 1 2 3 4 5\n@ 60 NS ns1\nns1 60 A 192.0.2.1\n"]))
+    edge.pull()
+    digests = sorted(edge.state.digests())
+    edge.state.forget(digests[:1])
+    edge.state._writer.execute("UPDATE blobs SET data = x'00' WHERE digest = ?", (digests[1],))
+    assert edge.repair() == 1
+    assert sorted(edge.state.digests()) == digests
+    assert edge.readable()
+
+
+def test_content_of_another_zone_under_a_name_is_refused(world: World, edge: Edge) -> None:
+    from dataclasses import replace
+
+    from arca_dns.publish.catalog import Catalog
+
+    world.create("example.com.", "example.net.")
+    head = Head(**json.loads(world.service.head().payload))
+    blobs = edge.sync.blobs()
+    edge.pull()
+    catalog = Catalog(blobs, head.catalog)
+    entry = catalog.get(names.from_text("example.net."))
+    assert entry is not None
+    wrong = catalog.update({COM: replace(entry, zone=COM)})
+    world.service._store.write_blobs(blobs.pending)
+    with pytest.raises(CorruptBlob, match=r"is that of example\.net\."):
+        edge.pull(world.head_key.sign(replace(head, revision=99, catalog=wrong.root)))
