@@ -10,6 +10,7 @@ known here, nor which name server it is.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -136,6 +137,10 @@ class Converger:
                 log.error("name server unavailable", reason=str(error))
                 self.server_problem = str(error)
                 self._changed()
+            return
+        except (OSError, sqlite3.Error) as error:
+            log.error("state cannot be written", reason=str(error))
+            self._generation = None
             return
         if self.server_problem is not None:
             log.info("name server answers")

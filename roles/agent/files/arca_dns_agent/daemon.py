@@ -114,6 +114,8 @@ class Daemon:
             self.state.close()
 
     def _restore(self) -> None:
+        if self.state.damaged is not None:
+            log.error("the database could not be read and was put aside", path=str(self.state.damaged))
         try:
             odd = self.synchroniser.restore()
         except ArcaError as error:

@@ -9,6 +9,7 @@ Whatever a controller says or does not say, what is held stays until a head that
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 
@@ -116,6 +117,10 @@ class Follower:
                 await self._take(signed)
         except ArcaError as error:
             return self._failed(error)
+        except (OSError, sqlite3.Error) as error:
+            # A full disk: what is held stays, and is tried to be moved on later.
+            log.error("state cannot be written", reason=str(error))
+            return self._later()
         self._failures = 0
         if pause:
             return pause
@@ -165,6 +170,9 @@ class Follower:
             log.warning("controller unreachable", reason=str(error), url=self._controllers.url)
             self._told()
         self._controllers.turn()
+        return self._later()
+
+    def _later(self) -> float:
         self._failures += 1
         return self._jittered(min(_FIRST_WAIT * 2.0 ** min(self._failures - 1, 10), self._interval))
 

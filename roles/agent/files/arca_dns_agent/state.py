@@ -50,16 +50,31 @@ class State:
     def __init__(self, directory: Path) -> None:
         directory.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._path = directory / "state.sqlite"
-        self._writer = self._open()
-        self._writer.executescript(_SCHEMA)
+        #: Where a database went that could not be read, if that was so: then all is fetched anew.
+        self.damaged: Path | None = None
+        try:
+            self._writer = self._open()
+        except sqlite3.OperationalError:  # no room, no right: nothing is wrong with the file
+            raise
+        except sqlite3.DatabaseError:
+            self.damaged = self._path.with_suffix(".damaged")
+            self._path.replace(self.damaged)
+            for suffix in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            self._writer = self._open()
         self._reader = self._open()
         self._writing = threading.Lock()
         self._reading = threading.Lock()
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.executescript(_SCHEMA)
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def close(self) -> None:
