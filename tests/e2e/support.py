@@ -150,6 +150,13 @@ def etag(zone: str) -> str:
     return api("GET", f"/zones/{zone}").headers["etag"]
 
 
+def remove(zone: str, owner: str, rdtype: str) -> None:
+    """Take an RRset away again, so that the inventory is what the controller has."""
+    answer = api("DELETE", f"/zones/{zone}/rrsets/{owner}/{rdtype}", headers=[f"If-Match: {etag(zone)}"])
+    if answer.status not in (200, 404):
+        raise AssertionError(answer.body)
+
+
 def served(edge: str, name: str, rdtype: str) -> list[str]:
     """What *edge* itself answers at the service address."""
     out = on(edge, "dig", "+short", "+time=1", "+tries=1", f"@{ANYCAST[0]}", name, rdtype, check=False).out

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 
 import pytest
-from support import ANYCAST, EDGES, INVENTORY, api, etag, journal, local, now_on, served, until
+from support import ANYCAST, EDGES, INVENTORY, api, etag, journal, local, now_on, remove, served, until
 
 ZONE = "arca.example."
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cleared() -> Iterator[None]:
+    yield
+    remove(ZONE, "changes", "A")
 
 
 def wait_served(name: str, rdtype: str, values: list[str]) -> float:

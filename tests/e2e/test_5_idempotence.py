@@ -41,7 +41,7 @@ def state() -> dict[str, str]:
 
 def test_a_dry_run_after_a_change_in_the_inventory_shows_it_and_makes_none() -> None:
     before = state()
-    changed = {"arca_dns_agent_sync_interval": "77s", "arca_dns_unbound_edns_buffer_size": 1400}
+    changed = {"arca_dns_agent_controller": {"sync_interval": "77s"}, "arca_dns_unbound_edns_buffer_size": 1400}
     counts, output = playbook("site.yml", "--check", "--diff", "-e", json.dumps(changed))
     assert all(counts[host]["failed"] == 0 for host in HOSTS)
     for edge in EDGES:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import api, etag, journal, now_on, on, served, until
+from support import api, etag, journal, now_on, on, remove, served, until
 
 ZONE = "arca.example."
 NAME = f"changes.{ZONE}"
@@ -65,6 +65,7 @@ def proxy() -> Iterator[Proxy]:
         on("edge1", "systemctl", "restart", "arca-dns-agent")
         yield tampering
     finally:
+        remove(ZONE, "changes", "A")
         on("edge1", "mv", f"{config}.kept", config)
         on("edge1", "systemctl", "restart", "arca-dns-agent")
         tampering.close()

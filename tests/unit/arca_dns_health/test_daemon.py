@@ -32,7 +32,7 @@ class Rounds:
     def __init__(self) -> None:
         self.next: dict[Prefix, Round] = {V4: GOOD, V6: GOOD}
 
-    async def round(self) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
+    async def round(self, withdrawn: frozenset[Prefix]) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
         return self.next, ()
 
 

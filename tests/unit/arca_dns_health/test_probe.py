@@ -51,6 +51,7 @@ class NameServer:
         self.dnskey = DNSKEY
         self.failures: dict[tuple[str, Transport], Exception] = {}
         self.seconds = 0.0
+        self.others: dict[str, int] = {}
         self.asked: list[tuple[str, str, Transport]] = []
 
     async def exchange(
@@ -77,6 +78,11 @@ class NameServer:
         soa = dns.rrset.from_text(
             ORIGIN, 3600, "IN", "SOA", f"ns.example.org. admin.example.org. {self.serial} 1 2 3 4"
         )
+        if query.question[0].name != ORIGIN:
+            other = query.question[0].name
+            text = f"ns.{other} admin.{other} {self.others[other.to_text()]} 1 2 3 4"
+            answer.answer.append(dns.rrset.from_text(other, 3600, "IN", "SOA", text))
+            return answer
         answer.answer.append(soa)
         if self.signed:
             signature = dns.dnssec.sign(soa, KEY, ORIGIN, DNSKEY, inception=self.inception, expiration=self.expiration)
@@ -92,7 +98,7 @@ def server() -> NameServer:
 def probe(
     server: NameServer, served: Served = SERVED, plan: Plan = PLAN, problem: str | None = None
 ) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
-    return asyncio.run(prober(server, lambda: (served, problem), plan).round())
+    return asyncio.run(prober(server, lambda: (served, problem), plan).round(frozenset()))
 
 
 def prober(server: NameServer, read: Callable[[], tuple[Served, str | None]], plan: Plan = PLAN) -> Prober:
@@ -115,7 +121,7 @@ def test_keys_are_asked_for_again_only_with_another_serial(server: NameServer) -
         for serial in (42, 42, 43):
             server.asked.clear()
             server.serial = serial
-            await asker.round()
+            await asker.round(frozenset())
             counts.append(sum(kind == "DNSKEY" for kind, _, _ in server.asked))
         return counts
 
@@ -245,7 +251,7 @@ def test_nothing_to_serve_is_nothing_to_announce(server: NameServer) -> None:
 def test_a_zone_that_the_agent_takes_away_meanwhile_fails_nothing(server: NameServer) -> None:
     server.rcode = dns.rcode.REFUSED
     answers = iter([SERVED, Served(8, {"example.net.": ServedZone("example.net.", 1, True)})])
-    rounds, _ = asyncio.run(prober(server, lambda: (next(answers), None)).round())
+    rounds, _ = asyncio.run(prober(server, lambda: (next(answers), None)).round(frozenset()))
     assert rounds[V4] == Round()
 
 
@@ -253,3 +259,16 @@ def test_the_zones_that_the_configuration_names_are_asked_for(server: NameServer
     served = Served(7, {ZONE: SERVED.zones[ZONE], "a.example.": ServedZone("a.example.", 1, True)})
     _, checks = probe(server, served, replace(PLAN, zones=(ZONE,)))
     assert {check.zone for check in checks} == {ZONE}
+
+
+def test_a_prefix_does_not_return_while_another_zone_is_older_than_it_was(server: NameServer) -> None:
+    other = ServedZone("example.net.", 7, signed=False)
+    served = Served(7, {ZONE: SERVED.zones[ZONE], other.name: other}, ZONE)
+    asker = prober(server, lambda: (served, None), PLAN)
+    server.others[other.name] = 6
+    rounds, _checks = asyncio.run(asker.round(frozenset({V4})))
+    assert "example.net. SOA: serial 6 is older than 7" in rounds[V4].hard[0]
+    assert rounds[V6] == Round(), "what is announced is judged by the zones that are probed"
+    server.others[other.name] = 7
+    rounds, _checks = asyncio.run(asker.round(frozenset({V4, V6})))
+    assert rounds == {V4: Round(), V6: Round()}

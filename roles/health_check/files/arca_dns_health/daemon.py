@@ -32,8 +32,8 @@ log = structlog.get_logger()
 class Rounds(Protocol):
     """What runs the checks; :class:`.probe.Prober` is the real one."""
 
-    async def round(self) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
-        """Run all checks once."""
+    async def round(self, withdrawn: frozenset[Prefix]) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
+        """Run all checks once; for the prefixes *withdrawn* now also those that only the way back needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,8 @@ class Daemon:
 
     async def step(self) -> None:
         """One round, and all that follows from it."""
-        rounds, self._checks = await self._rounds.round()
+        withdrawn = frozenset(prefix for prefix, decision in self._decisions.items() if not decision.wanted)
+        rounds, self._checks = await self._rounds.round(withdrawn)
         now = self._clocks.monotonic()
         for prefix, decision in self._decisions.items():
             moved = decision.observe(rounds[prefix], now)

@@ -40,6 +40,9 @@ Transport: TypeAlias = Literal["udp", "tcp"]
 
 #: What fits every path unfragmented (DNS flag day 2020); the edges' servers are configured alike.
 _PAYLOAD = 1232
+# Before a prefix returns, so many zones are compared with their last serials, so many at a time.
+_OUTDATED_ZONES = 1000
+_OUTDATED_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,12 @@ class Prober:
         self._exchange = exchange
         self._keys: dict[tuple[Target, str], tuple[int, tuple[bytes, ...]]] = {}
 
-    async def round(self) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
-        """Ask everything once, all at the same time."""
+    async def round(self, withdrawn: frozenset[Prefix]) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
+        """Ask everything once, all at the same time.
+
+        The way back is closed to prefixes *withdrawn* while any zone is older than it has been: a server that was
+        restarted begins with what it had on disk.
+        """
         served, problem = self._read_served()
         zones = served.to_probe(self._plan.zones)
         checks = await asyncio.gather(*self._checks(zones))
@@ -126,7 +133,29 @@ class Prober:
         if not zones:
             nothing = (problem or "no zone has been proved to be served yet: nothing to announce",)
             return {prefix: Round(hard=nothing) for prefix in self._plan.services}, ()
-        return {prefix: self._judge(prefix, checks, soft) for prefix in self._plan.services}, tuple(checks)
+        rounds = {prefix: self._judge(prefix, checks, soft) for prefix in self._plan.services}
+        back = [prefix for prefix in withdrawn if prefix in rounds and not rounds[prefix].hard]
+        if back:
+            old = await self._outdated(served, self._plan.services[back[0]][0])
+            rounds.update((prefix, Round(old, rounds[prefix].soft)) for prefix in back if old)
+        return rounds, tuple(checks)
+
+    async def _outdated(self, served: Served, address: Address) -> tuple[str, ...]:
+        """Why the server must not be announced yet: zones with an older serial than they were proved to have had."""
+        target = Target(address, 53, True)
+        turns = asyncio.Semaphore(_OUTDATED_AT_ONCE)
+
+        async def look(zone: ServedZone) -> Check:
+            async def ask() -> str | None:
+                return judge_soa(await self._ask(zone.name, dns.rdatatype.SOA, target, "udp"), zone)[0]
+
+            async with turns:
+                return await self._timed("nsd", zone, target, "udp", ask)
+
+        zones = [served.zones[name] for name in sorted(served.zones)[:_OUTDATED_ZONES]]
+        checks = await asyncio.gather(*map(look, zones))
+        now_served = self._read_served()[0].zones
+        return tuple(f"{check.name}: {check.reason}" for check in checks if check.reason and check.zone in now_served)
 
     def _checks(self, zones: Iterable[ServedZone]) -> Iterable[Awaitable[Check]]:
         targets = {
