@@ -150,6 +150,18 @@ def etag(zone: str) -> str:
     return api("GET", f"/zones/{zone}").headers["etag"]
 
 
+def put_address(zone: str, owner: str, address: str) -> None:
+    """Make *address* the A record of a name with curl, as a script does."""
+    answer = api(
+        "PUT",
+        f"/zones/{zone}/rrsets/{owner}/A",
+        body={"ttl": 60, "values": [address]},
+        headers=[f"If-Match: {etag(zone)}"],
+    )
+    if answer.status != 200:
+        raise AssertionError(answer.body)
+
+
 def remove(zone: str, owner: str, rdtype: str) -> None:
     """Take an RRset away again, so that the inventory is what the controller has."""
     answer = api("DELETE", f"/zones/{zone}/rrsets/{owner}/{rdtype}", headers=[f"If-Match: {etag(zone)}"])

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from support import ANYCAST, EDGES, INVENTORY, api, etag, journal, local, now_on, remove, served, until
+from support import ANYCAST, EDGES, INVENTORY, journal, local, now_on, put_address, remove, served, until
 
 ZONE = "arca.example."
 
@@ -56,13 +56,7 @@ def change_by_module(address: str) -> None:
 
 
 def change_by_curl(address: str) -> None:
-    answer = api(
-        "PUT",
-        f"/zones/{ZONE}/rrsets/changes/A",
-        body={"ttl": 60, "values": [address]},
-        headers=[f"If-Match: {etag(ZONE)}"],
-    )
-    assert answer.status == 200, answer.body
+    put_address(ZONE, "changes", address)
 
 
 @pytest.mark.parametrize(("change", "address"), [(change_by_module, "192.0.2.71"), (change_by_curl, "192.0.2.72")])

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import api, etag, journal, now_on, on, remove, served, until
+from support import journal, now_on, on, put_address, remove, served, until
 
 ZONE = "arca.example."
 NAME = f"changes.{ZONE}"
@@ -45,13 +45,7 @@ class Proxy:
 
 
 def change(address: str) -> None:
-    answer = api(
-        "PUT",
-        f"/zones/{ZONE}/rrsets/changes/A",
-        body={"ttl": 60, "values": [address]},
-        headers=[f"If-Match: {etag(ZONE)}"],
-    )
-    assert answer.status == 200, answer.body
+    put_address(ZONE, "changes", address)
 
 
 @pytest.fixture(scope="module")
