@@ -47,7 +47,7 @@ $ORIGIN sub
 def tool(name: str) -> str:
     path = shutil.which(name)
     if path is None:
-        pytest.skip(f"{name} is not installed")
+        pytest.fail(f"{name} is not installed: run make deps (requirements/apt.txt)")
     return path
 
 
