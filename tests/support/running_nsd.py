@@ -25,7 +25,7 @@ server:
     database: ""
     zonesdir: "{directory}"
     zonelistfile: "{directory}/zone.list"
-    xfrdfile: "{directory}/xfrd.state"
+    xfrdfile: ""
     xfrdir: "{directory}"
     zonefiles-check: no
     zonefiles-write: 60
@@ -106,6 +106,11 @@ class RunningNsd:
             self._process.terminate()
             self._process.wait(10)
             self._process = None
+
+    def control(self, *words: str) -> None:
+        """`nsd-control`."""
+        command = [tool("nsd-control", "nsd"), "-c", str(self.directory / "nsd.conf"), *words]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
     def log(self) -> str:
         path = self.directory / "nsd.log"

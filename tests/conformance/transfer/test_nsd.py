@@ -119,7 +119,10 @@ def test_zones_are_loaded_by_axfr_and_changed_by_ixfr(world: World, nsd: Running
 
     with structlog.testing.capture_logs() as log:
         asyncio.run(story())
-    assert transfers(log, "example.com.") == ["AXFR", "IXFR", "IXFR", "IXFR"]
+    first, changes = transfers(log, "example.com.")[:-3], transfers(log, "example.com.")[-3:]
+    # NSD asks by itself when the zone is added, and again if the agent's NOTIFY comes before it has loaded the answer.
+    assert set(first) == {"AXFR"}
+    assert changes == ["IXFR", "IXFR", "IXFR"]
 
 
 def test_a_burst_of_changes_ends_at_the_last_one(world: World, nsd: RunningNsd, tmp_path: Path) -> None:
@@ -162,13 +165,35 @@ def test_nsd_that_crashed_and_came_back_is_brought_up_to_date(world: World, nsd:
     asyncio.run(story())
 
 
+def test_nsd_that_starts_with_older_zone_files_is_brought_up_to_date(
+    world: World, nsd: RunningNsd, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        world.create("example.com.")
+        async with agent(world, nsd, tmp_path):
+            await until("it is served", lambda: soa(nsd, "example.com.") is not None)
+            nsd.control("write", "example.com")
+            await until("the zone file is written", lambda: list(nsd.directory.glob("zones/*")))
+            written = soa(nsd, "example.com.")
+            serial = world.change("example.com.", "www", "192.0.2.99")
+            await until("the change is served", lambda: soa(nsd, "example.com.") == serial)
+        world.cut = True
+        nsd.stop()
+        nsd.start()
+        await until("the zone file is served", lambda: soa(nsd, "example.com.") == written)
+        async with agent(world, nsd, tmp_path):
+            await until("the change is served again", lambda: soa(nsd, "example.com.") == serial)
+
+    asyncio.run(story())
+
+
 def test_nsd_that_lost_everything_gets_everything(world: World, nsd: RunningNsd, tmp_path: Path) -> None:
     async def story() -> None:
         world.create("example.com.", "example.net.")
         async with agent(world, nsd, tmp_path):
             await until("both are served", lambda: soa(nsd, "example.com.") and soa(nsd, "example.net."))
             await asyncio.to_thread(nsd.kill)
-            for path in (*nsd.directory.glob("zones/*"), nsd.directory / "zone.list", nsd.directory / "xfrd.state"):
+            for path in (*nsd.directory.glob("zones/*"), nsd.directory / "zone.list"):
                 path.unlink(missing_ok=True)
             await asyncio.to_thread(nsd.start)
             await until("both are served again", lambda: soa(nsd, "example.com.") and soa(nsd, "example.net."))

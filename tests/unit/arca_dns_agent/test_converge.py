@@ -252,9 +252,10 @@ def test_a_zone_that_is_not_taken_in_time_is_a_failure_and_tried_again(world: Wo
     world.settle()
     assert world.proved() == {ZONE: 1}
     assert world.converger.problems[ZONE] == "serial 2 is not served: serial 1 is"
-    world.server.ignores_notify = False
+    assert "reload" not in world.server.calls
     world.now += 100
     world.settle()
+    assert world.server.calls.count("reload") == 1, "a server that ignores NOTIFY is made to transfer"
     assert world.proved() == {ZONE: 2}
     assert world.converger.problems == {}
 

@@ -268,6 +268,10 @@ class Converger:
                 reloaded = True
             # While the version told of last is on its way, no other is told of.
             elif now >= next_notice or (notified not in (None, entry.serial) and proof.serial == notified):
+                if zone in self.problems and proof.serial is not None and not reloaded:
+                    # It took no NOTIFY the last time: it may believe that it has this serial.
+                    await self._server.reload(zone)
+                    reloaded = True
                 await self._server.notify(zone, apex.soa)
                 if notified == entry.serial:
                     notice_pause = min(notice_pause * 2, _LAST_NOTICE)
