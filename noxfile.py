@@ -20,7 +20,7 @@ ANSIBLE_CORE = [("2.19", "3.11"), ("2.20", "3.12"), ("2.21", "3.13")]
 @nox.session(python=["3.11", "3.12", "3.13"])
 def unit(session: nox.Session) -> None:
     """The library and the daemons, with what the wheel requires."""
-    session.install("-e", ".[controller,agent,health]", "pytest>=9.0", "hypothesis>=6.130")
+    session.install("-e", ".[controller,agent,health,postgres,mysql]", "pytest>=9.0", "hypothesis>=6.130")
     session.run("python", "-m", "pytest", "tests/unit", "tests/conformance", *session.posargs)
 
 

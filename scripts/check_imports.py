@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": BASE,
     "systemd": set(),  # what the daemons tell systemd
     "edge_config": ZONE | {"config"},  # the edge's configuration file, which agent and health check share
-    "store": ZONE,
+    "store": ZONE | {"config"},  # passwords, as the configuration holds them
     "dnssec": ZONE,
     "transfer": ZONE,
     "documents": ZONE | {"store", "dnssec"},

@@ -45,6 +45,9 @@ except ImportError:
 
 try:
     import sqlalchemy
+    import sqlalchemy.dialects.mysql
+    import sqlalchemy.dialects.postgresql
+    import sqlalchemy.dialects.sqlite
     import sqlalchemy.event
     import sqlalchemy.exc
 except ImportError:

@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from arca_dns.store.base import Store
 from arca_dns.store.open import open_store
+from running_mysql import RunningMysql
+from running_postgres import RunningPostgres
 
 
 @dataclass
@@ -78,6 +81,10 @@ class Workers:
         assert pid.startswith("pid ")
         return int(pid.split()[1])
 
+    def use(self, backend: Backend) -> None:
+        """Let the jobs to come work on *backend*, which is of the same kind."""
+        self._say("use " + json.dumps(backend.options))
+
     def said(self, timeout: float) -> list[str]:
         """What the processes said until *timeout* seconds have passed."""
         import time
@@ -126,27 +133,70 @@ class Workers:
         return line
 
 
-BACKENDS: dict[str, Callable[[Path], dict[str, object]]] = {
-    "memory": lambda _folder: {},
-    "sqlite": lambda folder: {"path": str(folder / "state" / "arca.db")},
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPostgres]:
+    yield from _running(RunningPostgres(tmp_path_factory.mktemp("postgres")))
+
+
+@pytest.fixture(scope="session")
+def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMysql]:
+    yield from _running(RunningMysql(tmp_path_factory.mktemp("mysql")))
+
+
+S = TypeVar("S", RunningPostgres, RunningMysql)
+
+
+def _running(server: S) -> Iterator[S]:
+    server.start()
+    yield server
+    server.stop()
+
+
+def _server_options(name: str) -> Callable[[pytest.FixtureRequest, Path], dict[str, object]]:
+    return lambda request, _folder: request.getfixturevalue(name).options()
+
+
+#: Backend → what makes the options of an empty one.
+BACKENDS: dict[str, Callable[[pytest.FixtureRequest, Path], dict[str, object]]] = {
+    "memory": lambda _request, _folder: {},
+    "sqlite": lambda _request, folder: {"path": str(folder / "state" / "arca.db")},
+    "postgres": _server_options("postgres_server"),
+    "mysql": _server_options("mysql_server"),
 }
+
+
+def make(request: pytest.FixtureRequest, folder: Path) -> Iterator[Backend]:
+    made = Backend(request.param, BACKENDS[request.param](request, folder), Clock())
+    yield made
+    for handle in made.handles:
+        handle.close()
 
 
 @pytest.fixture(params=list(BACKENDS))
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
-    made = Backend(request.param, BACKENDS[request.param](tmp_path), Clock())
-    yield made
-    for handle in made.handles:
-        handle.close()
+    yield from make(request, tmp_path)
 
 
 @pytest.fixture(params=[name for name in BACKENDS if name != "memory"])
 def durable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
     """A backend whose state outlives a process."""
-    made = Backend(request.param, BACKENDS[request.param](tmp_path), Clock())
-    yield made
-    for handle in made.handles:
-        handle.close()
+    yield from make(request, tmp_path)
+
+
+@pytest.fixture
+def empty(durable: Backend, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Backend]]:
+    """Makes more backends of the kind of *durable*, each with nothing in it."""
+    made: list[Backend] = []
+
+    def make_one() -> Backend:
+        options = BACKENDS[durable.kind](request, tmp_path / f"empty{len(made)}")
+        made.append(Backend(durable.kind, options, durable.clock))
+        return made[-1]
+
+    yield make_one
+    for backend in made:
+        for handle in backend.handles:
+            handle.close()
 
 
 @pytest.fixture

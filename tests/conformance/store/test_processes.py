@@ -26,6 +26,7 @@ def acknowledged(lines: list[str]) -> list[list[str]]:
 
 def check_whole(store: Store, acks: int) -> int:
     """Every acknowledged write is there, and no transaction is there by half; returns the count."""
+    store.commit(Transaction())  # a server may still be applying what a killed process had asked for: wait for that
     found = store.get("count")
     count = int(str(found.value["n"])) if found else 0
     assert count >= acks, "an acknowledged write is lost"
@@ -70,7 +71,8 @@ def test_a_writer_killed_at_any_moment_loses_nothing_and_leaves_nothing_half_don
     acks = written = 0
     for _ in range(KILLS):
         pid = workers.start("write")
-        said = workers.said(moments.uniform(0.0, 0.12))
+        # A server is connected to first.
+        said = workers.said(moments.uniform(0.0, 0.12 if durable.kind == "sqlite" else 0.3))
         workers.kill(pid)
         said += workers.wait()
         acks = max([acks, *(int(n) for n, _ in acknowledged(said))])
@@ -79,14 +81,19 @@ def test_a_writer_killed_at_any_moment_loses_nothing_and_leaves_nothing_half_don
     assert written > KILLS, f"the writers hardly wrote (seed {seed})"
 
 
-def test_a_process_killed_while_it_makes_the_schema_leaves_a_store_that_opens(tmp_path, durable, workers) -> None:
+def test_a_process_killed_while_it_makes_the_schema_leaves_a_store_that_opens(durable, empty, workers) -> None:
     moments = random.Random()
-    for _ in range(5):
+    for _ in range(8):
+        backend = empty()
+        workers.use(backend)
         pid = workers.start("write")
-        workers.said(moments.uniform(0.0, 0.02))
+        workers.said(moments.uniform(0.0, 0.02 if durable.kind == "sqlite" else 0.06))
         workers.kill(pid)
         workers.wait()
-        check_whole(durable.open(), 0)
-        durable.handles.pop().close()
-        for leftover in (tmp_path / "state").iterdir():
-            leftover.unlink()
+        check_whole(backend.open(), 0)
+
+
+def test_processes_that_open_an_empty_store_at_once_all_succeed(workers) -> None:
+    for number in range(8):
+        workers.start("put", f"k{number}")
+    assert len(acknowledged(workers.wait())) == 8

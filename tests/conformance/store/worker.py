@@ -13,6 +13,11 @@ import json
 import os
 import sys
 
+import psycopg  # noqa: F401 - before the fork
+import pymysql  # noqa: F401
+import sqlalchemy.dialects.mysql.pymysql
+import sqlalchemy.dialects.postgresql.psycopg  # noqa: F401
+
 from arca_dns.errors import Conflict
 from arca_dns.store.base import Store, Transaction
 from arca_dns.store.open import open_store
@@ -63,6 +68,9 @@ def main() -> None:
     kind, options = sys.argv[1], json.loads(sys.argv[2])
     for line in sys.stdin:
         job, *arguments = line.split()
+        if job == "use":
+            options = json.loads(line.partition(" ")[2])
+            continue
         if job == "wait":
             try:
                 while True:

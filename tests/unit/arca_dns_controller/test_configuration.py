@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from arca_dns.config import load
+from arca_dns.config import Secret, load
 from arca_dns.dnssec.policy import Policy
 from arca_dns.errors import ConfigError
 from arca_dns_controller.auth import KeyRing, Principal, hash_key
@@ -67,7 +67,24 @@ def test_a_key_in_clear_is_not_shown_when_it_stands_for_its_hash() -> None:
     assert "sha256" in next(iter(problems("api: {keys: [{name: a, role: admin, sha256: SHORT}]}")))
 
 
-@pytest.mark.parametrize("backend", ["postgres", "mysql", "git", "etcd"])
+@pytest.mark.parametrize("backend", ["postgres", "mysql"])
+def test_a_server_gets_the_options_that_are_set_and_its_password_stays_secret(backend: str) -> None:
+    text = f"backend: {{type: {backend}, {backend}: {{host: db.example, port: 7, password: hunter2}}}}"
+    config = load(text, ControllerConfig)
+    assert config.backend.options() == {
+        "database": "arca_dns",
+        "host": "db.example",
+        "port": 7,
+        "password": Secret("hunter2"),
+    }
+    assert "hunter2" not in repr(config)
+    wrong = f"backend: {{type: {backend}, {backend}: {{password: hunter2, port: 0}}}}"
+    assert problems(wrong) == {f"backend.{backend}.port": "must be between 1 and 65535, not 0"}
+    both = f"backend: {{type: {backend}, {backend}: {{password: hunter2, password_file: /x}}}}"
+    assert problems(both) == {f"backend.{backend}.password_file": "leave out this or password"}
+
+
+@pytest.mark.parametrize("backend", ["git", "etcd"])
 def test_backends_to_come_are_told_from_unknown_ones(backend: str) -> None:
     assert "is not available in this version" in problems(f"backend: {{type: {backend}}}")["backend.type"]
     assert "is no backend" in problems("backend: {type: floppy}")["backend.type"]

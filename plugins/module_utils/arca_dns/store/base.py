@@ -33,7 +33,7 @@ class Transaction:
     """Preconditions, writes and deletes that succeed as one or not at all.
 
     *preconditions* maps a key to the revision it must have, or :data:`ABSENT`.
-    A key stands in *writes* or in *deletes*, never in both.
+    A key stands in *writes* or in *deletes*, never in both; it is 1 to 2048 octets of UTF-8 without NUL.
     """
 
     preconditions: Mapping[str, int] = field(default_factory=dict)
@@ -43,10 +43,15 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The keys that commits after some revision wrote or deleted, and the store's revision now."""
+    """The keys that commits after some revision wrote or deleted, and the store's revision now.
+
+    Deletions are not remembered for ever: when *complete* is false, keys that were deleted may be missing, and who
+    follows the store has to scan what it follows. Backends remember those of the last 100,000 revisions at least.
+    """
 
     revision: int
     keys: tuple[str, ...] = ()
+    complete: bool = True
 
 
 class Store(Protocol):
@@ -59,7 +64,11 @@ class Store(Protocol):
         """Up to *limit* documents whose key begins with *prefix* and is greater than *after*, in code point order."""
 
     def commit(self, transaction: Transaction) -> int:
-        """Apply *transaction* durably; returns the new revision, greater than all before. Raises ``Conflict``."""
+        """Apply *transaction* durably; returns the new revision, greater than all before. Raises ``Conflict``.
+
+        After ``StoreUnavailable`` nothing was applied, unless the message says that it is not known: the connection may
+        break between the request to commit and its answer. It is never repeated unasked; read again, then decide.
+        """
 
     def read_blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """The blobs of *digests* (hex SHA-256) that exist; absent ones are left out."""

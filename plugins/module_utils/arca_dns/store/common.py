@@ -15,6 +15,11 @@ from .base import ABSENT, JsonObject, Transaction
 #: Seconds that a written blob is safe from a sweep, although no document names it yet.
 GRACE_SECONDS = 3600.0
 
+#: The longest key, in octets of UTF-8: what every backend can index.
+MAX_KEY_OCTETS = 2048
+#: How many revisions back a backend remembers deletions at least.
+DELETIONS_REMEMBERED = 100_000
+
 _LAST_CODE_POINT = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
@@ -35,6 +40,9 @@ def validate(transaction: Transaction) -> None:
     both = sorted(set(transaction.writes) & set(transaction.deletes))
     if both:
         raise ValueError(f"a transaction both writes and deletes {', '.join(both)}")
+    for key in transaction.writes:
+        if not key or "\0" in key or len(key.encode()) > MAX_KEY_OCTETS:
+            raise ValueError(f"a key is 1 to {MAX_KEY_OCTETS} octets of UTF-8 without NUL, not {key[:80]!r}")
 
 
 def broken_preconditions(transaction: Transaction, revisions: dict[str, int]) -> str:

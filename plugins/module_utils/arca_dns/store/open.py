@@ -7,26 +7,64 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from ..config import Secret
 from ..errors import ConfigError, Place
 from .base import Store
 from .memory import MemoryStore
 from .sql import SqlStore
-from .sql.dialects import Sqlite
+from .sql.dialects import Dialect, Mysql, Postgres, Sqlite
 
 #: Backends of this version, and their options: name → (type, required).
 BACKENDS: Mapping[str, Mapping[str, tuple[type, bool]]] = {
     "memory": {},
     "sqlite": {"path": (str, True), "busy_timeout": (float, False)},
+    "postgres": {
+        "database": (str, True),
+        "host": (str, False),
+        "port": (int, False),
+        "user": (str, False),
+        "password": (Secret, False),
+        "password_file": (str, False),
+        "sslmode": (str, False),
+        "ca_file": (str, False),
+        "cert_file": (str, False),
+        "key_file": (str, False),
+        "connect_timeout": (float, False),
+        "pool_size": (int, False),
+    },
+    "mysql": {
+        "database": (str, True),
+        "host": (str, False),
+        "port": (int, False),
+        "socket": (str, False),
+        "user": (str, False),
+        "password": (Secret, False),
+        "password_file": (str, False),
+        "ca_file": (str, False),
+        "cert_file": (str, False),
+        "key_file": (str, False),
+        "connect_timeout": (float, False),
+        "pool_size": (int, False),
+    },
 }
 #: Backends that the configuration names but this version does not have.
-LATER = ("postgres", "mysql", "git", "etcd")
+LATER = ("git", "etcd")
+
+_SAYS: Mapping[type, str] = {
+    str: "a text that is not empty",
+    Secret: "a text",
+    float: "a number of seconds",
+    int: "a whole number above 0",
+}
 
 
 def open_store(backend_type: str, options: Mapping[str, object], *, clock: Callable[[], float] = time.time) -> Store:
     """Open the backend *backend_type* with its *options* (``backend.<type>.*`` of a configuration).
 
-    Options of ``sqlite``: *path* of the file, *busy_timeout* in seconds. ``memory`` has none.
+    Options of ``sqlite``: *path* of the file, *busy_timeout* in seconds; of ``postgres`` and ``mysql``: the parameters
+    of :class:`~.sql.dialects.Postgres` and :class:`~.sql.dialects.Mysql`. ``memory`` has none.
     Raises :class:`ConfigError` that names what is wrong, :class:`StoreUnavailable` if the backend cannot be reached.
     """
     if backend_type not in BACKENDS:
@@ -37,12 +75,24 @@ def open_store(backend_type: str, options: Mapping[str, object], *, clock: Calla
     values = _check(backend_type, options)
     if backend_type == "memory":
         return MemoryStore(clock=clock)
-    return SqlStore(Sqlite(str(values.pop("path")), **values), clock=clock)  # type: ignore[arg-type]
+    dialect: Dialect
+    if backend_type == "postgres":
+        dialect = Postgres(str(values.pop("database")), **values)
+    elif backend_type == "mysql":
+        dialect = Mysql(str(values.pop("database")), **values)
+    else:
+        dialect = Sqlite(str(values.pop("path")), **values)
+    try:
+        return SqlStore(dialect, clock=clock)
+    except BaseException:
+        dialect.engine.dispose()
+        raise
 
 
-def _check(backend_type: str, options: Mapping[str, object]) -> dict[str, object]:
+def _check(backend_type: str, options: Mapping[str, object]) -> dict[str, Any]:
     known = BACKENDS[backend_type]
-    places, values = [], {}
+    places: list[Place] = []
+    values: dict[str, Any] = {}
     for name, value in options.items():
         pointer = f"backend.{backend_type}.{name}"
         if name not in known:
@@ -51,11 +101,16 @@ def _check(backend_type: str, options: Mapping[str, object]) -> dict[str, object
             continue
         wanted = known[name][0]
         number = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
-        if (wanted is str and isinstance(value, str) and value) or (wanted is float and number):
+        fits = {
+            str: isinstance(value, str) and value != "",
+            Secret: isinstance(value, (str, Secret)),
+            float: number,
+            int: number and isinstance(value, int) and value > 0,
+        }
+        if fits[wanted]:
             values[name] = value
         else:
-            says = "a text that is not empty" if wanted is str else "a number of seconds"
-            places.append(Place(f"must be {says}", pointer=pointer))
+            places.append(Place(f"must be {_SAYS[wanted]}", pointer=pointer))
     for name, (_type, required) in known.items():
         if required and name not in options:
             places.append(Place("is missing", pointer=f"backend.{backend_type}.{name}"))

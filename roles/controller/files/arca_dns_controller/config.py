@@ -9,11 +9,11 @@ Reading YAML and reporting mistakes is the library's :mod:`arca_dns.config`.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Literal
 
-from arca_dns.config import Pattern, Range, Seconds, Size, WholeSeconds, load
+from arca_dns.config import Pattern, Range, Seconds, Secret, Size, WholeSeconds, load
 from arca_dns.dnssec.policy import Policy
 from arca_dns.errors import ConfigError, Place
 from arca_dns.store.open import BACKENDS, LATER
@@ -90,12 +90,65 @@ class Memory:
     """Nothing: what is in memory is gone with the process."""
 
 
+Port = Annotated[int, Range(1, 65535)]
+PoolSize = Annotated[int, Range(1, 1000)]
+
+
+def _one_password(settings: Postgres | Mysql) -> None:
+    if settings.password is not None and settings.password_file is not None:
+        raise ConfigError("two passwords", [Place("leave out this or password", pointer="password_file")])
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A PostgreSQL database; what is not set is as :class:`arca_dns.store.sql.dialects.Postgres` says."""
+
+    database: str = "arca_dns"
+    host: str | None = None
+    port: Port | None = None
+    user: str | None = None
+    password: Secret | None = None
+    password_file: AbsolutePath | None = None
+    sslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None = None
+    ca_file: AbsolutePath | None = None
+    cert_file: AbsolutePath | None = None
+    key_file: AbsolutePath | None = None
+    connect_timeout: Seconds | None = None
+    pool_size: PoolSize | None = None
+
+    def __post_init__(self) -> None:
+        _one_password(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Mysql:
+    """A MySQL or MariaDB database; what is not set is as :class:`arca_dns.store.sql.dialects.Mysql` says."""
+
+    database: str = "arca_dns"
+    host: str | None = None
+    port: Port | None = None
+    socket: AbsolutePath | None = None
+    user: str | None = None
+    password: Secret | None = None
+    password_file: AbsolutePath | None = None
+    ca_file: AbsolutePath | None = None
+    cert_file: AbsolutePath | None = None
+    key_file: AbsolutePath | None = None
+    connect_timeout: Seconds | None = None
+    pool_size: PoolSize | None = None
+
+    def __post_init__(self) -> None:
+        _one_password(self)
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """Where zones are kept."""
 
     type: str = "sqlite"
     sqlite: Sqlite = field(default_factory=Sqlite)
+    postgres: Postgres = field(default_factory=Postgres)
+    mysql: Mysql = field(default_factory=Mysql)
     memory: Memory = field(default_factory=Memory)
 
     def __post_init__(self) -> None:
@@ -105,10 +158,10 @@ class Backend:
             raise ConfigError("no backend", [Place(f"{self.type!r} {missing}; use one of {known}", pointer="type")])
 
     def options(self) -> dict[str, object]:
-        """The options of the backend in use."""
-        if self.type == "memory":
-            return {}
-        return {"path": self.sqlite.path, "busy_timeout": self.sqlite.busy_timeout}
+        """The options of the backend in use, those that are set."""
+        chosen = getattr(self, self.type)
+        options = {item.name: getattr(chosen, item.name) for item in fields(chosen)}
+        return {name: value for name, value in options.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..._deps import alembic, require, sqlalchemy
 from ...errors import StoreError
-from .schema import digest_type, key_type, tables
+from .schema import TABLE_OPTIONS, data_type, digest_type, key_type, tables, value_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,32 +26,53 @@ class Migration:
     upgrade: Callable[[alembic.operations.Operations], None]
 
 
+# MySQL commits before and after each change of the schema, so a migration may be cut short at any statement and begin
+# again: each of these does nothing where it is done already.
+
+
+def _table(op: alembic.operations.Operations, name: str, *columns: sqlalchemy.Column[Any]) -> None:
+    if not sqlalchemy.inspect(op.get_bind()).has_table(name):
+        op.create_table(name, *columns, **TABLE_OPTIONS)
+
+
+def _index(op: alembic.operations.Operations, table: str, column: str) -> None:
+    name = f"ix_{table}_{column}"
+    if name not in {index["name"] for index in sqlalchemy.inspect(op.get_bind()).get_indexes(table)}:
+        op.create_index(name, table, [column])
+
+
 def _create(op: alembic.operations.Operations) -> None:
     column, integer = sqlalchemy.Column, sqlalchemy.BigInteger
-    state = op.create_table(
+    _table(
+        op,
         "arca_state",
         column("id", sqlalchemy.Integer, primary_key=True),
         column("revision", integer, nullable=False),
     )
-    op.bulk_insert(state, [{"id": 1, "revision": 0}])
-    op.create_table(
+    state = tables().state
+    if op.get_bind().scalar(sqlalchemy.select(state.c.revision)) is None:
+        op.bulk_insert(state, [{"id": 1, "revision": 0}])
+    _table(
+        op,
         "arca_documents",
         column("key", key_type(), primary_key=True),
         column("revision", integer, nullable=False),
-        column("value", sqlalchemy.Text, nullable=False),
+        column("value", value_type(), nullable=False),
     )
-    op.create_index("ix_arca_documents_revision", "arca_documents", ["revision"])
-    op.create_table(
+    _index(op, "arca_documents", "revision")
+    _table(
+        op,
         "arca_deletions",
         column("key", key_type(), primary_key=True),
         column("revision", integer, nullable=False),
     )
-    op.create_index("ix_arca_deletions_revision", "arca_deletions", ["revision"])
-    op.create_table(
+    _index(op, "arca_deletions", "revision")
+    _table(
+        op,
         "arca_blobs",
         column("digest", digest_type(), primary_key=True),
         column("written", sqlalchemy.Double, nullable=False),
-        column("data", sqlalchemy.LargeBinary, nullable=False),
+        column("data", data_type(), nullable=False),
     )
 
 
@@ -65,9 +87,16 @@ def current(connection: sqlalchemy.Connection) -> str | None:
     return found
 
 
+def newest(migrations: tuple[Migration, ...] = MIGRATIONS) -> str:
+    """The last migration that this version knows."""
+    return migrations[-1].revision
+
+
 def upgrade(connection: sqlalchemy.Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> list[str]:
     """Apply what is missing in the open transaction of *connection*, which holds the schema lock; returns that.
 
+    Where the database changes its schema in transactions, all of it is applied or nothing; MySQL notes each migration
+    when it is complete, and the next upgrade goes on from there.
     Raises :class:`StoreError` for a database that a newer program has migrated.
     """
     require("sqlalchemy", "alembic")
@@ -86,6 +115,6 @@ def upgrade(connection: sqlalchemy.Connection, migrations: tuple[Migration, ...]
     version.create(connection, checkfirst=True)
     for migration in missing:
         migration.upgrade(operations)
-    connection.execute(version.delete())
-    connection.execute(version.insert().values(version_num=missing[-1].revision))
+        connection.execute(version.delete())
+        connection.execute(version.insert().values(version_num=migration.revision))
     return [migration.revision for migration in missing]

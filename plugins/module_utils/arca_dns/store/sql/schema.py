@@ -10,8 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from ..._deps import require, sqlalchemy
+from ..common import MAX_KEY_OCTETS
+
+#: What MySQL must be told of each table.
+TABLE_OPTIONS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_row_format": "DYNAMIC",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +37,35 @@ class Tables:
 
 
 def key_type() -> sqlalchemy.types.TypeEngine[str]:
-    """The column type of document keys: texts that sort by code point, whatever the database's locale."""
-    text = sqlalchemy.String(1024)
-    return text.with_variant(sqlalchemy.String(1024, collation="C"), "postgresql")
+    """The column type of document keys: texts that sort by code point, whatever the database's locale.
+
+    On MySQL they are octets: its collations ignore trailing spaces, and an index counts four octets a character.
+    """
+
+    class Utf8(sqlalchemy.types.TypeDecorator[str]):
+        impl = sqlalchemy.VARBINARY
+        cache_ok = True
+
+        def process_bind_param(self, value: str | None, dialect: object) -> Any:
+            return None if value is None else value.encode()
+
+        def process_result_value(self, value: Any, dialect: object) -> str | None:
+            return None if value is None else bytes(value).decode()
+
+    text: sqlalchemy.types.TypeEngine[str] = sqlalchemy.String(1024)
+    text = text.with_variant(sqlalchemy.Text(collation="C"), "postgresql")
+    return text.with_variant(Utf8(MAX_KEY_OCTETS), "mysql", "mariadb")
+
+
+def value_type() -> sqlalchemy.types.TypeEngine[str]:
+    """The column type of documents."""
+    long = sqlalchemy.dialects.mysql.LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin")
+    return sqlalchemy.Text().with_variant(long, "mysql", "mariadb")
+
+
+def data_type() -> sqlalchemy.types.TypeEngine[bytes]:
+    """The column type of blobs."""
+    return sqlalchemy.LargeBinary().with_variant(sqlalchemy.dialects.mysql.LONGBLOB(), "mysql", "mariadb")
 
 
 def digest_type() -> sqlalchemy.types.TypeEngine[bytes]:
@@ -51,13 +87,15 @@ def tables() -> Tables:
             metadata,
             column("id", sqlalchemy.Integer, primary_key=True),
             column("revision", integer, nullable=False),
+            **TABLE_OPTIONS,
         ),
         documents=sqlalchemy.Table(
             "arca_documents",
             metadata,
             column("key", key_type(), primary_key=True),
             column("revision", integer, nullable=False, index=True),
-            column("value", sqlalchemy.Text, nullable=False),
+            column("value", value_type(), nullable=False),
+            **TABLE_OPTIONS,
         ),
         # Keys that are gone, for watchers; a key is here or in documents, never in both.
         deletions=sqlalchemy.Table(
@@ -65,18 +103,21 @@ def tables() -> Tables:
             metadata,
             column("key", key_type(), primary_key=True),
             column("revision", integer, nullable=False, index=True),
+            **TABLE_OPTIONS,
         ),
         blobs=sqlalchemy.Table(
             "arca_blobs",
             metadata,
             column("digest", digest_type(), primary_key=True),
             column("written", sqlalchemy.Double, nullable=False),  # unix seconds
-            column("data", sqlalchemy.LargeBinary, nullable=False),
+            column("data", data_type(), nullable=False),
+            **TABLE_OPTIONS,
         ),
         # The table that Alembic itself keeps, so that its own commands understand the database.
         version=sqlalchemy.Table(
             "alembic_version",
             metadata,
             column("version_num", sqlalchemy.String(32), primary_key=True),
+            **TABLE_OPTIONS,
         ),
     )

@@ -11,14 +11,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import count, islice
 from threading import Condition
 from typing import Any, TypeVar
 
 from ..._deps import sqlalchemy
 from ...errors import Conflict, StoreUnavailable
 from ..base import Changes, Document, Transaction
-from ..common import GRACE_SECONDS, broken_preconditions, decode, encode, prefix_end, validate
+from ..common import (
+    DELETIONS_REMEMBERED,
+    GRACE_SECONDS,
+    broken_preconditions,
+    decode,
+    encode,
+    prefix_end,
+    validate,
+)
 from . import migrations
 from .dialects import Dialect
 from .schema import tables
@@ -27,6 +35,13 @@ from .schema import tables
 _BATCH = 500
 #: How often a watcher looks for commits of other processes, in seconds.
 _POLL_SECONDS = 0.25
+
+#: How often a transaction is tried that the database itself undoes.
+_ATTEMPTS = 5
+#: Octets of rows in one statement; a row that is larger goes alone. MySQL takes 16 MiB of escaped text by default.
+_STATEMENT_OCTETS = 4 << 20
+#: How many revisions pass between two prunings of what is known of deletions.
+_PRUNING_EVERY = 1000
 
 T = TypeVar("T")
 
@@ -37,17 +52,39 @@ def _batches(items: Iterable[T], size: int = _BATCH) -> Iterator[list[T]]:
         yield batch
 
 
+def _by_size(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """*rows* in lists of no more than ``_BATCH`` rows and some octets."""
+    some: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        octets = sum(len(value) for value in row.values() if isinstance(value, str | bytes))
+        if some and (len(some) == _BATCH or size + octets > _STATEMENT_OCTETS):
+            yield some
+            some, size = [], 0
+        some.append(row)
+        size += octets
+    if some:
+        yield some
+
+
 class SqlStore:
     """A :class:`~.base.Store` in a database. Opening it applies the migrations that are missing.
 
     *clock* gives unix seconds. A blob written less than half of *grace* seconds ago survives every sweep.
+    Deletions are known to :meth:`watch` for *remembered* revisions at least.
     """
 
     def __init__(
-        self, dialect: Dialect, *, grace: float = GRACE_SECONDS, clock: Callable[[], float] = time.time
+        self,
+        dialect: Dialect,
+        *,
+        grace: float = GRACE_SECONDS,
+        remembered: int = DELETIONS_REMEMBERED,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._dialect = dialect
         self._grace = grace
+        self._remembered = remembered
         self._clock = clock
         self._committed = Condition()
         self._commits = 0  # of this process, to wake its watchers
@@ -75,8 +112,9 @@ class SqlStore:
         """Apply *transaction* durably; returns the new revision. Raises ``Conflict``."""
         validate(transaction)
         texts = {key: encode(value) for key, value in transaction.writes.items()}
-        state = self._tables.state
-        with self._errors(), self._dialect.writer() as connection:
+        state, deletions = self._tables.state, self._tables.deletions
+
+        def work(connection: sqlalchemy.Connection) -> int:
             # First the row that orders commits: where the database locks rows, this is the lock.
             connection.execute(state.update().values(revision=state.c.revision + 1))
             revision: int = connection.execute(sqlalchemy.select(state.c.revision)).scalar_one()
@@ -86,6 +124,12 @@ class SqlStore:
                 raise Conflict(f"the store has moved on: {broken}")
             self._write(connection, texts, found, revision)
             self._delete(connection, [key for key in transaction.deletes if key in found], revision)
+            if revision % _PRUNING_EVERY == 0:
+                forgotten = deletions.c.revision <= revision - self._remembered - _PRUNING_EVERY
+                connection.execute(deletions.delete().where(forgotten))
+            return revision
+
+        revision = self._transact(work)
         with self._committed:
             self._commits += 1
             self._committed.notify_all()
@@ -106,20 +150,23 @@ class SqlStore:
             return
         now = self._clock()
         table = self._tables.blobs
-        rows = ({"digest": bytes.fromhex(digest), "written": now, "data": data} for digest, data in blobs.items())
-        with self._errors(), self._dialect.writer() as connection:
-            for batch in _batches(rows):
-                wanted = [row["digest"] for row in batch]
-                there = connection.execute(
-                    sqlalchemy.select(table.c.digest, table.c.written).where(table.c.digest.in_(wanted))
-                ).all()
-                ageing = [row.digest for row in there if row.written < now - self._grace / 2]
-                if ageing:
-                    connection.execute(table.update().where(table.c.digest.in_(ageing)).values(written=now))
-                old = {bytes(row.digest) for row in there}
-                new = [row for row in batch if row["digest"] not in old]
-                if new:
-                    connection.execute(table.insert(), new)
+        # In one order, so that two who write the same do not wait for each other.
+        data = {bytes.fromhex(digest): blobs[digest] for digest in sorted(blobs)}
+
+        def work(connection: sqlalchemy.Connection) -> None:
+            for batch in _batches(data):
+                young = connection.scalars(
+                    sqlalchemy.select(table.c.digest).where(
+                        table.c.digest.in_(batch), table.c.written >= now - self._grace / 2
+                    )
+                )
+                there = {bytes(digest) for digest in young}
+                # One that is old is sent again: a sweep may be removing it at this moment.
+                rows = [{"digest": d, "written": now, "data": data[d]} for d in batch if d not in there]
+                for some in _by_size(rows):
+                    connection.execute(self._dialect.upsert(table, "written"), some)
+
+        self._transact(work)
 
     def watch(self, after: int, timeout: float) -> Changes:
         """Wait up to *timeout* seconds for commits later than revision *after*, of this process or of others."""
@@ -129,7 +176,9 @@ class SqlStore:
             revision = self._revision()
             left = deadline - time.monotonic()
             if revision > after or left <= 0:
-                return Changes(revision, self._changed(after, revision))
+                # Below this revision deletions may have been forgotten; who asks from 0 has seen none of the keys.
+                complete = after == 0 or after >= revision - self._remembered
+                return Changes(revision, self._changed(after, revision), complete)
             with self._committed:
                 self._committed.wait_for(lambda seen=commits: self._commits != seen, min(left, _POLL_SECONDS))  # type: ignore[misc]
 
@@ -157,18 +206,21 @@ class SqlStore:
             at = page[-1]
             doomed = [digest for digest in page if digest not in kept]
             if doomed:
-                with self._errors(), self._dialect.writer() as connection:
-                    # asked again: a writer may have made one of them young since
-                    removed += connection.execute(
-                        table.delete().where(table.c.digest.in_(doomed), table.c.written < oldest)
-                    ).rowcount
+                # asked again: a writer may have made one of them young since
+                removed += self._transact(
+                    lambda connection, doomed=doomed: (
+                        connection.execute(  # type: ignore[misc]
+                            table.delete().where(table.c.digest.in_(doomed), table.c.written < oldest)
+                        ).rowcount
+                    )
+                )
 
     def close(self) -> None:
         """Give back connections and files."""
         self._dialect.engine.dispose()
 
     def _read(self, query: sqlalchemy.Select[*tuple[Any, ...]]) -> Sequence[sqlalchemy.Row[*tuple[Any, ...]]]:
-        with self._errors(), self._dialect.engine.connect() as connection:
+        with self._errors(), self._dialect.reader() as connection:
             return connection.execute(query).all()
 
     def _revision(self) -> int:
@@ -196,21 +248,11 @@ class SqlStore:
         self, connection: sqlalchemy.Connection, texts: Mapping[str, str], found: Mapping[str, int], revision: int
     ) -> None:
         documents, deletions = self._tables.documents, self._tables.deletions
-        new = [key for key in texts if key not in found]
-        if new:
-            connection.execute(
-                documents.insert(), [{"key": key, "revision": revision, "value": texts[key]} for key in new]
-            )
-            for batch in _batches(new):
-                connection.execute(deletions.delete().where(deletions.c.key.in_(batch)))
-        old = [{"at": key, "new_value": text} for key, text in texts.items() if key in found]
-        if old:
-            connection.execute(
-                documents.update()
-                .where(documents.c.key == sqlalchemy.bindparam("at"))
-                .values(revision=revision, value=sqlalchemy.bindparam("new_value")),
-                old,
-            )
+        rows = [{"key": key, "revision": revision, "value": text} for key, text in sorted(texts.items())]
+        for some in _by_size(rows):
+            connection.execute(self._dialect.upsert(documents, "revision", "value"), some)
+        for batch in _batches(key for key in texts if key not in found):
+            connection.execute(deletions.delete().where(deletions.c.key.in_(batch)))
 
     def _delete(self, connection: sqlalchemy.Connection, keys: Sequence[str], revision: int) -> None:
         documents, deletions = self._tables.documents, self._tables.deletions
@@ -218,11 +260,37 @@ class SqlStore:
             connection.execute(documents.delete().where(documents.c.key.in_(batch)))
             connection.execute(deletions.insert(), [{"key": key, "revision": revision} for key in batch])
 
+    def _transact(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
+        """What *work* returns, once its transaction is durable.
+
+        It is run again only where the database says that it has undone it, as after a deadlock.
+        """
+        for attempt in count(1):
+            worked = False
+            try:
+                with self._dialect.writer() as connection:
+                    result = work(connection)
+                    worked = True
+                return result
+            except sqlalchemy.exc.DBAPIError as error:
+                if attempt < _ATTEMPTS and self._dialect.undone(error):
+                    continue
+                reason = self._dialect.explain(error)
+                if worked and error.connection_invalidated:
+                    reason += (
+                        "; this happened while a write was being committed, so it is not known whether it was applied:"
+                        " read again before you repeat it"
+                    )
+                raise StoreUnavailable(reason) from None
+            except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+                raise StoreUnavailable(self._dialect.explain(error)) from None
+        raise AssertionError  # count() does not end
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlalchemy.exc.SQLAlchemyError as error:
+        except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
             # "from None": the statement and its parameters stay out of logs
             raise StoreUnavailable(self._dialect.explain(error)) from None
 

@@ -1,10 +1,7 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What differs between databases: how to connect, how a write transaction begins, what an error means.
-
-SQLite is here. Another database is another class with the same four members.
-"""
+"""SQLite: one file, several processes on one machine."""
 
 from __future__ import annotations
 
@@ -13,28 +10,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
-from typing import Protocol
 
-from ..._deps import require, sqlalchemy
-from ...errors import StoreUnavailable
+from ...._deps import require, sqlalchemy
+from ....errors import StoreUnavailable
+from .base import primary_key
 
 #: The execution option that marks a connection whose next transaction writes.
 WRITES = "arca_writes"
-
-
-class Dialect(Protocol):
-    """One kind of database."""
-
-    engine: sqlalchemy.Engine
-
-    def writer(self) -> AbstractContextManager[sqlalchemy.Connection]:
-        """A connection in a transaction that excludes other writers; commits at the end, rolls back on an error."""
-
-    def migrator(self) -> AbstractContextManager[sqlalchemy.Connection]:
-        """The same, under the lock that lets one process at a time change the schema."""
-
-    def explain(self, error: Exception) -> str:
-        """What *error* of the database means, and what to do, without statement or parameters."""
 
 
 class Sqlite:
@@ -61,9 +43,13 @@ class Sqlite:
         sqlalchemy.event.listen(self.engine, "connect", self._configure)
         sqlalchemy.event.listen(self.engine, "begin", self._begin)
 
+    def reader(self) -> AbstractContextManager[sqlalchemy.Connection]:
+        """See :class:`~.base.Dialect`."""
+        return self.engine.connect()
+
     @contextmanager
     def writer(self) -> Iterator[sqlalchemy.Connection]:
-        """See :class:`Dialect`."""
+        """See :class:`~.base.Dialect`."""
         with self._turn, self.engine.connect() as connection:
             connection = connection.execution_options(**{WRITES: True})
             with connection.begin():
@@ -73,8 +59,18 @@ class Sqlite:
         """The write lock is the schema lock: SQLite changes its schema in transactions."""
         return self.writer()
 
+    def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
+        """See :class:`~.base.Dialect`."""
+        insert = sqlalchemy.dialects.sqlite.insert(table)
+        new = {name: insert.excluded[name] for name in changed}
+        return insert.on_conflict_do_update(index_elements=[primary_key(table)], set_=new)
+
+    def undone(self, error: sqlalchemy.exc.DBAPIError) -> bool:
+        """Never: writers wait for each other, and what fails then would fail again."""
+        return False
+
     def explain(self, error: Exception) -> str:
-        """See :class:`Dialect`."""
+        """See :class:`~.base.Dialect`."""
         text = str(getattr(error, "orig", None) or error)
         if "locked" in text or "busy" in text:
             return f"{self.path}: another process held the database for too long; try again"

@@ -1,0 +1,138 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the store asks of a database: how a transaction begins, how rows are replaced, what an error means.
+
+Also what the databases that are servers share: passwords, files of TLS, the engine and its pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from ...._deps import require, sqlalchemy
+from ....config import Secret
+from ....errors import ConfigError, MissingDependency, Place, StoreUnavailable
+
+#: Seconds that a statement waits for a lock which another process holds.
+LOCK_SECONDS = 30
+#: Seconds that a server waits for a controller which has begun a transaction and says nothing more.
+IDLE_SECONDS = 60
+
+
+class Dialect(Protocol):
+    """One kind of database."""
+
+    engine: sqlalchemy.Engine
+
+    def reader(self) -> AbstractContextManager[sqlalchemy.Connection]:
+        """A connection for statements that only read, each of which sees the newest commit."""
+
+    def writer(self) -> AbstractContextManager[sqlalchemy.Connection]:
+        """A connection in a transaction that commits at the end and rolls back on an error.
+
+        From the first statement that writes ``arca_state`` it excludes other transactions that do.
+        """
+
+    def migrator(self) -> AbstractContextManager[sqlalchemy.Connection]:
+        """The same, under the lock that lets one process at a time change the schema."""
+
+    def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
+        """An INSERT that, where the primary key is there already, sets the columns *changed* of that row instead."""
+
+    def undone(self, error: sqlalchemy.exc.DBAPIError) -> bool:
+        """Whether *error* means that the database has undone the transaction and would take it again."""
+
+    def explain(self, error: Exception) -> str:
+        """What *error* of the database means, and what to do, without statement or parameters."""
+
+
+class Password:
+    """A password, or the file that holds it: read for each new connection, so that it may change."""
+
+    def __init__(self, password: Secret | str | None, file: str | None, backend: str) -> None:
+        if password is not None and file is not None:
+            raise ConfigError(
+                "the backend's options are wrong",
+                [Place("is set beside password: leave one of them out", pointer=f"backend.{backend}.password_file")],
+            )
+        self._secret = Secret(password) if isinstance(password, str) else password
+        self._file = file
+
+    def reveal(self) -> str | None:
+        """The password, if there is one. Raises :class:`StoreUnavailable` if its file cannot be read."""
+        if self._file is None:
+            return None if self._secret is None else self._secret.reveal()
+        try:
+            with open(self._file, encoding="utf-8") as file:
+                return file.read().rstrip("\r\n")
+        except OSError as error:
+            raise StoreUnavailable(f"the password file {self._file} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise StoreUnavailable(f"the password file {self._file} is not UTF-8") from None
+
+
+def check_files(backend: str, files: Mapping[str, str | None]) -> None:
+    """Raise :class:`ConfigError` for each of *files* (option → path) that is set and cannot be read."""
+    places = []
+    for option, path in files.items():
+        try:
+            if path is not None:
+                open(path, "rb").close()
+        except OSError as error:
+            text = f"the file {path} cannot be read: {error.strerror}"
+            places.append(Place(text, pointer=f"backend.{backend}.{option}"))
+    if files.get("key_file") and not files.get("cert_file"):
+        places.append(Place("needs cert_file, the certificate of this key", pointer=f"backend.{backend}.key_file"))
+    if places:
+        raise ConfigError("the backend's options are wrong", places)
+
+
+def make_engine(
+    driver: str, package: str, arguments: Mapping[str, object], password: Password, pool_size: int
+) -> sqlalchemy.Engine:
+    """An engine on *driver* (of the Python *package*) that connects with *arguments* and with *password*.
+
+    It keeps at most *pool_size* connections, tries each before it is used, and forgets all when one turns out broken.
+    """
+    require("sqlalchemy", "alembic")
+    try:
+        engine = sqlalchemy.create_engine(
+            f"{driver}://",
+            connect_args=dict(arguments),
+            isolation_level="READ COMMITTED",
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=LOCK_SECONDS,
+            pool_pre_ping=True,
+            pool_use_lifo=True,
+        )
+    except ModuleNotFoundError:
+        raise MissingDependency(f"this needs {package} on the Python path: pip install '{package}'") from None
+
+    def connect(_dialect: object, _record: object, _arguments: object, named: dict[str, object]) -> None:
+        secret = password.reveal()
+        if secret is not None:
+            named["password"] = secret
+
+    sqlalchemy.event.listen(engine, "do_connect", connect)
+    return engine
+
+
+def forget_connections(engine: sqlalchemy.Engine, when: Callable[[BaseException], bool]) -> None:
+    """Give up all pooled connections after an error of the driver for which *when* is true, as after a lost one."""
+
+    def handle(context: sqlalchemy.engine.ExceptionContext) -> None:
+        if when(context.original_exception):
+            context.is_disconnect = True
+
+    sqlalchemy.event.listen(engine, "handle_error", handle)
+
+
+def primary_key(table: sqlalchemy.Table) -> str:
+    """The name of the one column that is the primary key of *table*."""
+    (column,) = table.primary_key.columns
+    name: str = column.name
+    return name
