@@ -140,7 +140,9 @@ def test_a_controller_without_its_store_is_not_ready(
         raise StoreUnavailable("the database is locked")
 
     monkeypatch.setattr(service, "ready", down)
-    problem(client.get("/ready"), 503, "store-unavailable")
+    answer = client.get("/ready")
+    problem(answer, 503, "store-unavailable")
+    assert answer.headers["Retry-After"] == "2"
 
 
 def test_a_bug_is_a_problem_that_tells_nothing(

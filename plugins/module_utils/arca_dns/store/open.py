@@ -49,6 +49,8 @@ BACKENDS: Mapping[str, Mapping[str, tuple[type, bool]]] = {
         "pool_size": (int, False),
     },
 }
+#: Backends that are databases, with a schema to migrate.
+SQL = ("sqlite", "postgres", "mysql")
 #: Backends that the configuration names but this version does not have.
 LATER = ("git", "etcd")
 
@@ -75,18 +77,30 @@ def open_store(backend_type: str, options: Mapping[str, object], *, clock: Calla
     values = _check(backend_type, options)
     if backend_type == "memory":
         return MemoryStore(clock=clock)
-    dialect: Dialect
-    if backend_type == "postgres":
-        dialect = Postgres(str(values.pop("database")), **values)
-    elif backend_type == "mysql":
-        dialect = Mysql(str(values.pop("database")), **values)
-    else:
-        dialect = Sqlite(str(values.pop("path")), **values)
+    dialect = _dialect(backend_type, values)
     try:
         return SqlStore(dialect, clock=clock)
     except BaseException:
         dialect.engine.dispose()
         raise
+
+
+def open_dialect(backend_type: str, options: Mapping[str, object]) -> Dialect:
+    """The database of the backend *backend_type*, as it is: nothing is migrated. Dispose of its engine when done.
+
+    Raises :class:`ConfigError`, also for a backend that keeps no schema.
+    """
+    if backend_type not in SQL:
+        raise ConfigError(f"the backend {backend_type!r} has no schema: only {', '.join(SQL)} have one")
+    return _dialect(backend_type, _check(backend_type, options))
+
+
+def _dialect(backend_type: str, values: dict[str, Any]) -> Dialect:
+    if backend_type == "postgres":
+        return Postgres(values.pop("database"), **values)
+    if backend_type == "mysql":
+        return Mysql(values.pop("database"), **values)
+    return Sqlite(values.pop("path"), **values)
 
 
 def _check(backend_type: str, options: Mapping[str, object]) -> dict[str, Any]:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -30,12 +28,11 @@ from arca_dns.zone.text import parse
 from . import log
 from .app import create_app
 from .auth import hash_key
+from .commands import db
+from .commands.shared import DEFAULT_CONFIG, ConfigOption, fail, one_line
 from .config import ControllerConfig, read
 from .server import serve as run_server
 from .wiring import initialise
-
-DEFAULT_CONFIG = Path("/etc/arca-dns/controller.yaml")
-ConfigOption = Annotated[Path, typer.Option("--config", help="The configuration file.")]
 
 app = typer.Typer(
     help="The arca.dns controller: keeps zones, signs them, and publishes them to edges.",
@@ -47,6 +44,7 @@ key_app = typer.Typer(help="API keys.", no_args_is_help=True)
 zone_app = typer.Typer(help="Zone files.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 app.add_typer(zone_app, name="zone")
+app.add_typer(db.app, name="db")
 
 
 def _version(wanted: bool) -> None:
@@ -67,7 +65,7 @@ def common(
 @app.command()
 def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Run the controller until stopped."""
-    with _one_line():
+    with one_line():
         settings = read(config)
         log.configure(settings.log.level)
         run_server(settings)
@@ -76,7 +74,7 @@ def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
 @app.command()
 def check_config(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Read the configuration and say what is wrong with it; exit 1 if anything is."""
-    with _one_line():
+    with one_line():
         read(config)
     typer.echo(f"{config} is valid")
 
@@ -84,7 +82,7 @@ def check_config(config: ConfigOption = DEFAULT_CONFIG) -> None:
 @app.command()
 def init(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Make what is missing: master key, head key, database. Prints JSON: what was made, and the public head key."""
-    with _one_line():
+    with one_line():
         made = initialise(read(config))
     typer.echo(
         json.dumps({"changed": bool(made.created), "created": made.created, "head_public_key": made.head_public_key})
@@ -114,7 +112,7 @@ def key_hash() -> None:
     """Read an API key from standard input and print what the configuration keeps of it."""
     key = sys.stdin.readline().strip()
     if not key:
-        raise _fail("there is no key on standard input")
+        raise fail("there is no key on standard input")
     typer.echo(hash_key(key))
 
 
@@ -128,32 +126,19 @@ def zone_check(
     try:
         body = file.read_bytes()
     except OSError as error:
-        raise _fail(f"{file} cannot be read: {error.strerror}") from None
+        raise fail(f"{file} cannot be read: {error.strerror}") from None
     try:
         parsed = parse(body, names.from_text(origin) if origin else None)
         outcome = service.create_zone(parsed.origin, parsed.rrsets, actor="check", lines=parsed.lines, dry_run=True)
     except ArcaError as error:
         for place in error.places:
             typer.echo(f"{file}: {place}", err=True)
-        raise _fail(f"{file}: {error.message}") from None
+        raise fail(f"{file}: {error.message}") from None
     finally:
         service.close()
     for warning in outcome.plan.warnings:
         typer.echo(f"{file}: warning: {warning}", err=True)
     typer.echo(f"{file}: {names.to_text(parsed.origin)} is good, {sum(map(len, parsed.rrsets))} records")
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    try:
-        yield
-    except ArcaError as error:
-        raise _fail(str(error)) from None
-
-
-def _fail(message: str) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(1)
 
 
 def main() -> None:

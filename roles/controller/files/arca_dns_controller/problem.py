@@ -23,6 +23,8 @@ from arca_dns.errors import ArcaError, Place
 
 TYPE = "urn:arca-dns:problem:"
 MEDIA_TYPE = "application/problem+json"
+#: When to come back after a 503: a store that is back is used at once.
+RETRY_SECONDS = "2"
 
 
 class Unauthenticated(ArcaError):
@@ -78,7 +80,10 @@ def problem_response(error: ArcaError) -> JSONResponse:
     """The answer for *error*."""
     status, title = next((status, title) for kind, status, title in _STATUSES if isinstance(error, kind))
     extra = {"current": error.current} if isinstance(error, errors.StaleVersion) else {}
-    return _respond(status, error.code, title, error.message, error.places, extra)
+    response = _respond(status, error.code, title, error.message, error.places, extra)
+    if isinstance(error, errors.StoreUnavailable):
+        response.headers["Retry-After"] = RETRY_SECONDS
+    return response
 
 
 def _respond(

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import structlog
 
+from arca_dns.errors import StoreUnavailable
+
 from .metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -45,7 +47,8 @@ class Scheduler:
             self._work()
         except Exception as error:  # what fails now may work in the next round; nothing else must stop
             self._metrics.maintenance_failures.inc()
-            log.error("scheduled work failed", reason=str(error), exc_info=error)
+            known = isinstance(error, StoreUnavailable)  # its sentence says it all
+            log.error("scheduled work failed", reason=str(error), exc_info=None if known else error)
         else:
             self._metrics.maintenance_success.set(self._clock())
 

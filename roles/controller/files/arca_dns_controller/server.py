@@ -77,8 +77,11 @@ def listen(address: str, port: int) -> socket.socket:
 
 
 def serve(config: ControllerConfig) -> None:
-    """Run the controller until it is told to stop. Raises ``ArcaError`` if it cannot start."""
-    service = open_service(config)
+    """Run the controller until it is told to stop. Raises ``ArcaError`` if it cannot start.
+
+    A backend that does not answer is no reason not to start: requests get 503 until it does.
+    """
+    service = open_service(config, wait=True)
     try:
         with listen(*config.api.address()) as sock:
             app = create_app(config, service)

@@ -10,14 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from arca_dns.dnssec.envelope import ENVIRONMENT, MasterKey
 from arca_dns.dnssec.keystore import DirectoryKeyStore
-from arca_dns.errors import KeyUnavailable
+from arca_dns.errors import KeyUnavailable, StoreUnavailable
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
+from arca_dns.store.base import Store
 from arca_dns.store.open import open_store
+from arca_dns.store.waiting import WaitingStore
 
 from .config import ControllerConfig
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +34,15 @@ class Initialised:
     head_public_key: str
 
 
-def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = None) -> Service:
+def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = None, *, wait: bool = False) -> Service:
     """The service that *config* describes. Makes no key: what is missing is an error.
 
-    Raises ``ConfigError``, ``KeyUnavailable`` or ``StoreUnavailable``.
+    With *wait*, a backend that does not answer is none: the service begins to work when the backend does.
+    Raises ``ConfigError``, ``KeyUnavailable``, ``StoreUnavailable``, or ``StoreError`` for a schema that is too new.
     """
     master = MasterKey.obtain(os.environ if environ is None else environ, Path(config.dnssec.master_key_file))
     head_key = HeadKey.load(Path(config.publish.head_key_file))
-    store = open_store(config.backend.type, config.backend.options())
+    store = _open_store(config, wait)
     try:
         return Service(
             store,
@@ -47,6 +54,19 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
     except BaseException:
         store.close()
         raise
+
+
+def _open_store(config: ControllerConfig, wait: bool) -> Store:
+    def opens() -> Store:
+        return open_store(config.backend.type, config.backend.options())
+
+    try:
+        return opens()
+    except StoreUnavailable as error:
+        if not wait:
+            raise
+        log.warning("the store does not answer; trying again until it does", reason=str(error))
+        return WaitingStore(opens)
 
 
 def initialise(config: ControllerConfig, environ: Mapping[str, str] | None = None) -> Initialised:

@@ -18,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from arca_dns.errors import StoreError, StoreUnavailable
-from arca_dns.store.base import Transaction
+from arca_dns.store.base import Changes, Transaction
 from arca_dns.store.sql import SqlStore, migrations
 from arca_dns.store.sql.dialects import Sqlite
 from arca_dns.store.sql.schema import tables
@@ -199,3 +199,29 @@ def test_an_error_does_not_carry_the_values_of_the_statement(store: SqlStore, pa
         store.commit(Transaction(writes={"key": {"secret": "hunter2"}}))
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_old_deletions_are_forgotten_and_who_asks_for_them_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arca_dns.store.sql.store._PRUNING_EVERY", 10)
+    with closing(SqlStore(Sqlite(str(path)), remembered=20)) as store:
+        store.commit(Transaction(writes={"old": {}, "kept": {}}))
+        store.commit(Transaction(deletes=["old"]))
+        assert store.watch(1, 0) == Changes(2, ("old",))
+        for _ in range(24):
+            store.commit(Transaction(writes={"kept": {}}))
+        store.commit(Transaction(writes={"young": {}}))
+        store.commit(Transaction(deletes=["young"]))
+        assert store.watch(1, 0).complete is False
+        assert store.watch(7, 0).complete is False
+        assert store.watch(8, 0) == Changes(28, ("kept", "young"))
+        assert store.watch(0, 0).complete is True
+        while store.commit(Transaction()) < 50:
+            pass
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT key FROM arca_deletions").fetchall() == [("young",)]
+
+
+@pytest.mark.parametrize("key", ["", "a\0b", "x" * 2049, "ä" * 1025])
+def test_a_key_that_not_every_backend_can_keep_is_refused(store: SqlStore, key: str) -> None:
+    with pytest.raises(ValueError, match="a key is 1 to 2048 octets"):
+        store.commit(Transaction(writes={key: {}}))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import count, islice
 from threading import Condition
 from typing import Any, TypeVar
@@ -27,9 +26,9 @@ from ..common import (
     prefix_end,
     validate,
 )
-from . import migrations
-from .dialects import Dialect
+from .dialects import Dialect, explained
 from .schema import tables
+from .upgrade import upgrade_schema
 
 #: Values in one statement: databases limit them.
 _BATCH = 500
@@ -89,8 +88,7 @@ class SqlStore:
         self._committed = Condition()
         self._commits = 0  # of this process, to wake its watchers
         self._tables = tables()
-        with self._errors(), dialect.migrator() as connection:
-            migrations.upgrade(connection)
+        upgrade_schema(dialect)
 
     def get(self, key: str) -> Document | None:
         """The document at *key*, or ``None``."""
@@ -220,7 +218,7 @@ class SqlStore:
         self._dialect.engine.dispose()
 
     def _read(self, query: sqlalchemy.Select[*tuple[Any, ...]]) -> Sequence[sqlalchemy.Row[*tuple[Any, ...]]]:
-        with self._errors(), self._dialect.reader() as connection:
+        with explained(self._dialect), self._dialect.reader() as connection:
             return connection.execute(query).all()
 
     def _revision(self) -> int:
@@ -285,14 +283,6 @@ class SqlStore:
             except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
                 raise StoreUnavailable(self._dialect.explain(error)) from None
         raise AssertionError  # count() does not end
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
-            # "from None": the statement and its parameters stay out of logs
-            raise StoreUnavailable(self._dialect.explain(error)) from None
 
 
 def _document(row: sqlalchemy.Row[*tuple[Any, ...]]) -> Document:

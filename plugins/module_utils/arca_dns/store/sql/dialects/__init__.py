@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from .base import Dialect
+from .base import Dialect, explained
 from .mysql import Mysql
 from .postgres import Postgres
 from .sqlite import Sqlite
 
-__all__ = ["Dialect", "Mysql", "Postgres", "Sqlite"]
+__all__ = ["Dialect", "Mysql", "Postgres", "Sqlite", "explained"]

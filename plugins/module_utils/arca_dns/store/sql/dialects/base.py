@@ -8,8 +8,8 @@ Also what the databases that are servers share: passwords, files of TLS, the eng
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from ...._deps import require, sqlalchemy
@@ -47,6 +47,16 @@ class Dialect(Protocol):
 
     def explain(self, error: Exception) -> str:
         """What *error* of the database means, and what to do, without statement or parameters."""
+
+
+@contextmanager
+def explained(dialect: Dialect) -> Iterator[None]:
+    """Turn errors of the database into :class:`StoreUnavailable`."""
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+        # "from None": the statement and its parameters stay out of logs
+        raise StoreUnavailable(dialect.explain(error)) from None
 
 
 class Password:

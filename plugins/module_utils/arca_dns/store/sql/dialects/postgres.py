@@ -42,6 +42,7 @@ _CODES = {
     "28000": "the server refuses this user from this address; see pg_hba.conf on the server",
     "28P01": "the server refuses the user or the password; set the option password or password_file right",
     "3D000": "there is no such database; make it with CREATE DATABASE",
+    "3F000": "the user has no permission; make the user the owner of the database",
     "42501": "the user has no permission; make the user the owner of the database",
     "42P01": "the database lacks a table of the store; restore it from a backup",
     "53100": "the server has no disk space left; free some, then try again",
@@ -168,7 +169,7 @@ class Postgres:
             code = "3D000"
         if code is None and "role" in text and "does not exist" in text:
             code = "28P01"
-        who = f" (user {self._user})" if code in ("28000", "28P01", "42501") else ""
+        who = f" (user {self._user})" if code in ("28000", "28P01", "3F000", "42501") else ""
         if code in _CODES:
             return f"{self._name}: {_CODES[code]}{who}"
         if code is None and any(part in text for part in _DOWN):
