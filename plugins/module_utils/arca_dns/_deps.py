@@ -61,16 +61,29 @@ except ImportError:
     alembic = None  # type: ignore[assignment]
 
 try:
+    import dulwich
+    import dulwich.client
+    import dulwich.errors
+    import dulwich.graph
+    import dulwich.object_format
+    import dulwich.objects
+    import dulwich.pack
+    import dulwich.repo
+except ImportError:
+    dulwich = None  # type: ignore[assignment]
+
+try:
     import yaml
 except ImportError:
     yaml = None  # type: ignore[assignment]
 
-__all__ = ["alembic", "cryptography", "dns", "require", "sqlalchemy", "yaml"]
+__all__ = ["alembic", "cryptography", "dns", "dulwich", "require", "sqlalchemy", "yaml"]
 
 _PACKAGES = {
     "alembic": ("alembic", alembic),
     "cryptography": ("cryptography", cryptography),
     "dns": ("dnspython", dns),
+    "dulwich": ("dulwich", dulwich),
     "sqlalchemy": ("SQLAlchemy", sqlalchemy),
     "yaml": ("PyYAML", yaml),
 }

@@ -161,6 +161,7 @@ BACKENDS: dict[str, Callable[[pytest.FixtureRequest, Path], dict[str, object]]] 
     "memory": lambda _request, _folder: {},
     "sqlite": lambda _request, folder: {"path": str(folder / "state" / "arca.db")},
     "postgres": _server_options("postgres_server"),
+    "git": lambda _request, folder: {"path": str(folder / "state" / "zones.git")},
     "mysql": _server_options("mysql_server"),
 }
 

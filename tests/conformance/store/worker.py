@@ -13,6 +13,7 @@ import json
 import os
 import sys
 
+import dulwich.repo  # noqa: F401
 import psycopg  # noqa: F401 - before the fork
 import pymysql  # noqa: F401
 import sqlalchemy.dialects.mysql.pymysql

@@ -84,7 +84,7 @@ def test_a_server_gets_the_options_that_are_set_and_its_password_stays_secret(ba
     assert problems(both) == {f"backend.{backend}.password_file": "leave out this or password"}
 
 
-@pytest.mark.parametrize("backend", ["git", "etcd"])
+@pytest.mark.parametrize("backend", ["etcd"])
 def test_backends_to_come_are_told_from_unknown_ones(backend: str) -> None:
     assert "is not available in this version" in problems(f"backend: {{type: {backend}}}")["backend.type"]
     assert "is no backend" in problems("backend: {type: floppy}")["backend.type"]

@@ -12,6 +12,7 @@ from typing import Any
 from ..config import Secret
 from ..errors import ConfigError, Place
 from .base import Store
+from .git import open_git
 from .memory import MemoryStore
 from .sql import SqlStore
 from .sql.dialects import Dialect, Mysql, Postgres, Sqlite
@@ -48,11 +49,17 @@ BACKENDS: Mapping[str, Mapping[str, tuple[type, bool]]] = {
         "connect_timeout": (float, False),
         "pool_size": (int, False),
     },
+    "git": {
+        "path": (str, True),
+        "branch": (str, False),
+        "author": (str, False),
+        "email": (str, False),
+    },
 }
 #: Backends that are databases, with a schema to migrate.
 SQL = ("sqlite", "postgres", "mysql")
 #: Backends that the configuration names but this version does not have.
-LATER = ("git", "etcd")
+LATER = ("etcd",)
 
 _SAYS: Mapping[type, str] = {
     str: "a text that is not empty",
@@ -66,7 +73,8 @@ def open_store(backend_type: str, options: Mapping[str, object], *, clock: Calla
     """Open the backend *backend_type* with its *options* (``backend.<type>.*`` of a configuration).
 
     Options of ``sqlite``: *path* of the file, *busy_timeout* in seconds; of ``postgres`` and ``mysql``: the parameters
-    of :class:`~.sql.dialects.Postgres` and :class:`~.sql.dialects.Mysql`. ``memory`` has none.
+    of :class:`~.sql.dialects.Postgres` and :class:`~.sql.dialects.Mysql`; of ``git``: those of :func:`~.git.open_git`.
+    ``memory`` has none.
     Raises :class:`ConfigError` that names what is wrong, :class:`StoreUnavailable` if the backend cannot be reached.
     """
     if backend_type not in BACKENDS:
@@ -77,6 +85,8 @@ def open_store(backend_type: str, options: Mapping[str, object], *, clock: Calla
     values = _check(backend_type, options)
     if backend_type == "memory":
         return MemoryStore(clock=clock)
+    if backend_type == "git":
+        return open_git(clock=clock, **values)
     dialect = _dialect(backend_type, values)
     try:
         return SqlStore(dialect, clock=clock)

@@ -142,6 +142,16 @@ class Mysql:
 
 
 @dataclass(frozen=True, slots=True)
+class Git:
+    """A bare Git repository."""
+
+    path: AbsolutePath = f"{STATE}/zones.git"
+    branch: Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9_-]*", "letters, digits, - and _")] = "main"
+    author: str = "arca.dns"
+    email: str = "arca-dns@localhost"
+
+
+@dataclass(frozen=True, slots=True)
 class Backend:
     """Where zones are kept."""
 
@@ -149,6 +159,7 @@ class Backend:
     sqlite: Sqlite = field(default_factory=Sqlite)
     postgres: Postgres = field(default_factory=Postgres)
     mysql: Mysql = field(default_factory=Mysql)
+    git: Git = field(default_factory=Git)
     memory: Memory = field(default_factory=Memory)
 
     def __post_init__(self) -> None:

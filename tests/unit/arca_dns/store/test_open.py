@@ -19,7 +19,7 @@ def test_an_unknown_backend_is_refused_with_the_list_of_what_there_is() -> None:
         open_store("oracle", {})
 
 
-@pytest.mark.parametrize("backend", ["git", "etcd"])
+@pytest.mark.parametrize("backend", ["etcd"])
 def test_a_backend_of_a_later_version_says_so(backend: str) -> None:
     with pytest.raises(ConfigError, match="not available in this version: use one of memory, sqlite, postgres, mysql"):
         open_store(backend, {})
