@@ -72,14 +72,17 @@ class Workers:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, bufsize=1
         )
         self._buffer = ""
+        self._early: list[str] = []
 
     def start(self, job: str, *arguments: object) -> int:
         """Start *job* in a new process; returns its pid."""
         self._say(" ".join((job, *map(str, arguments))))
-        pid = self._line(60)
-        assert pid is not None
-        assert pid.startswith("pid ")
-        return int(pid.split()[1])
+        while True:
+            line = self._line(60)
+            assert line is not None, "no process was started"
+            if line.startswith("pid "):
+                return int(line.split()[1])
+            self._early.append(line)  # of another process
 
     def use(self, backend: Backend) -> None:
         """Let the jobs to come work on *backend*, which is of the same kind."""
@@ -89,7 +92,7 @@ class Workers:
         """What the processes said until *timeout* seconds have passed."""
         import time
 
-        end, lines = time.monotonic() + timeout, []
+        end, lines, self._early = time.monotonic() + timeout, self._early, []
         while (left := end - time.monotonic()) > 0:
             line = self._line(left)
             if line is not None:
@@ -102,7 +105,7 @@ class Workers:
     def wait(self) -> list[str]:
         """Wait until no process is left; returns what they said that was not read yet."""
         self._say("wait")
-        lines = []
+        lines, self._early = self._early, []
         while (line := self._line(120)) != "waited":
             assert line is not None, "workers do not end"
             lines.append(line)

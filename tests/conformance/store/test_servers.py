@@ -80,6 +80,8 @@ def test_a_server_that_is_down_is_said_and_found_again_when_it_is_back(server: S
     revision = put(store, "a")
     options = server.running.options()
     with stopped(server):
+        with pytest.raises(StoreUnavailable):  # on a connection that worked a moment ago
+            put(store, "b")
         for attempt in (lambda: put(store, "b"), lambda: store.get("a"), lambda: open_store(server.kind, options)):
             with pytest.raises(StoreUnavailable, match=rf"port {server.running.port}.*: the server does not answer"):
                 attempt()

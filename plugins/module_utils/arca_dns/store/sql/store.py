@@ -88,6 +88,8 @@ class SqlStore:
         self._committed = Condition()
         self._commits = 0  # of this process, to wake its watchers
         self._tables = tables()
+        self._put_documents = dialect.upsert(self._tables.documents, "revision", "value")
+        self._put_blobs = dialect.upsert(self._tables.blobs, "written")
         upgrade_schema(dialect)
 
     def get(self, key: str) -> Document | None:
@@ -114,8 +116,7 @@ class SqlStore:
 
         def work(connection: sqlalchemy.Connection) -> int:
             # First the row that orders commits: where the database locks rows, this is the lock.
-            connection.execute(state.update().values(revision=state.c.revision + 1))
-            revision: int = connection.execute(sqlalchemy.select(state.c.revision)).scalar_one()
+            revision = self._dialect.advance(connection, state.c.revision)
             found = self._revisions(connection, {*transaction.preconditions, *texts, *transaction.deletes})
             broken = broken_preconditions(transaction, found)
             if broken:
@@ -162,7 +163,7 @@ class SqlStore:
                 # One that is old is sent again: a sweep may be removing it at this moment.
                 rows = [{"digest": d, "written": now, "data": data[d]} for d in batch if d not in there]
                 for some in _by_size(rows):
-                    connection.execute(self._dialect.upsert(table, "written"), some)
+                    connection.execute(self._put_blobs, some)
 
         self._transact(work)
 
@@ -245,10 +246,10 @@ class SqlStore:
     def _write(
         self, connection: sqlalchemy.Connection, texts: Mapping[str, str], found: Mapping[str, int], revision: int
     ) -> None:
-        documents, deletions = self._tables.documents, self._tables.deletions
+        deletions = self._tables.deletions
         rows = [{"key": key, "revision": revision, "value": text} for key, text in sorted(texts.items())]
         for some in _by_size(rows):
-            connection.execute(self._dialect.upsert(documents, "revision", "value"), some)
+            connection.execute(self._put_documents, some)
         for batch in _batches(key for key in texts if key not in found):
             connection.execute(deletions.delete().where(deletions.c.key.in_(batch)))
 

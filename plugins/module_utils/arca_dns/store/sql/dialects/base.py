@@ -8,9 +8,10 @@ Also what the databases that are servers share: passwords, files of TLS, the eng
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from ...._deps import require, sqlalchemy
 from ....config import Secret
@@ -20,6 +21,8 @@ from ....errors import ConfigError, MissingDependency, Place, StoreUnavailable
 LOCK_SECONDS = 30
 #: Seconds that a server waits for a controller which has begun a transaction and says nothing more.
 IDLE_SECONDS = 60
+#: Seconds for which a connection that has just been used needs no trial.
+_TRUSTED_SECONDS = 1.0
 
 
 class Dialect(Protocol):
@@ -38,6 +41,9 @@ class Dialect(Protocol):
 
     def migrator(self) -> AbstractContextManager[sqlalchemy.Connection]:
         """The same, under the lock that lets one process at a time change the schema."""
+
+    def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
+        """Add one to *revision*, in the one row of its table; returns what it is now."""
 
     def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
         """An INSERT that, where the primary key is there already, sets the columns *changed* of that row instead."""
@@ -105,7 +111,7 @@ def make_engine(
 ) -> sqlalchemy.Engine:
     """An engine on *driver* (of the Python *package*) that connects with *arguments* and with *password*.
 
-    It keeps at most *pool_size* connections, tries each before it is used, and forgets all when one turns out broken.
+    It keeps at most *pool_size* connections, tries an idle one before its use, and forgets all when one is broken.
     """
     require("sqlalchemy", "alembic")
     try:
@@ -116,7 +122,6 @@ def make_engine(
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=LOCK_SECONDS,
-            pool_pre_ping=True,
             pool_use_lifo=True,
         )
     except ModuleNotFoundError:
@@ -127,7 +132,21 @@ def make_engine(
         if secret is not None:
             named["password"] = secret
 
+    # SQLAlchemy's own pool_pre_ping asks before each use; most uses come right after another one.
+    def try_out(connection: sqlalchemy.engine.interfaces.DBAPIConnection, record: Any, _proxy: object) -> None:
+        if time.monotonic() < record.info.get("used", 0.0) + _TRUSTED_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            raise sqlalchemy.exc.InvalidatePoolError from None
+
+    def note(_connection: object, record: Any) -> None:
+        record.info["used"] = time.monotonic()
+
     sqlalchemy.event.listen(engine, "do_connect", connect)
+    sqlalchemy.event.listen(engine, "checkout", try_out)
+    sqlalchemy.event.listen(engine, "checkin", note)
     return engine
 
 

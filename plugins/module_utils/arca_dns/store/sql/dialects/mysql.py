@@ -145,6 +145,12 @@ class Mysql:
                 if not connection.invalidated:
                     connection.exec_driver_sql(f"SELECT RELEASE_LOCK({_SCHEMA_LOCK})")
 
+    def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
+        """See :class:`~.base.Dialect`."""
+        # The server's answer to an UPDATE carries the value of LAST_INSERT_ID: no second question.
+        new = sqlalchemy.func.last_insert_id(revision + 1)
+        return connection.execute(sqlalchemy.update(revision.table).values(revision=new)).lastrowid
+
     def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
         """See :class:`~.base.Dialect`."""
         insert = sqlalchemy.dialects.mysql.insert(table)

@@ -147,6 +147,11 @@ class Postgres:
             connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
             yield connection
 
+    def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
+        """See :class:`~.base.Dialect`."""
+        statement = sqlalchemy.update(revision.table).values(revision=revision + 1).returning(revision)
+        return connection.scalars(statement).one()
+
     def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
         """See :class:`~.base.Dialect`."""
         insert = sqlalchemy.dialects.postgresql.insert(table)

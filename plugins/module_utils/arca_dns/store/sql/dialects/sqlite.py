@@ -59,6 +59,12 @@ class Sqlite:
         """The write lock is the schema lock: SQLite changes its schema in transactions."""
         return self.writer()
 
+    def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
+        """See :class:`~.base.Dialect`."""
+        # RETURNING needs SQLite 3.35, which EL 9 does not have.
+        connection.execute(sqlalchemy.update(revision.table).values(revision=revision + 1))
+        return connection.scalars(sqlalchemy.select(revision)).one()
+
     def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
         """See :class:`~.base.Dialect`."""
         insert = sqlalchemy.dialects.sqlite.insert(table)
