@@ -89,7 +89,7 @@ class Mysql:
         host: str = "127.0.0.1",
         port: int = 3306,
         socket: str | None = None,
-        user: str = "arca",
+        user: str = "arca_dns",
         password: Secret | str | None = None,
         password_file: str | None = None,
         ca_file: str | None = None,

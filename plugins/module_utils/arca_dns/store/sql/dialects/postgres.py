@@ -93,7 +93,7 @@ class Postgres:
         *,
         host: str = "127.0.0.1",
         port: int = 5432,
-        user: str = "arca",
+        user: str = "arca_dns",
         password: Secret | str | None = None,
         password_file: str | None = None,
         sslmode: str | None = None,
