@@ -204,6 +204,17 @@ def empty(durable: Backend, request: pytest.FixtureRequest, tmp_path: Path) -> I
 
 
 @pytest.fixture
+def ring(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Backend]]:
+    """An empty backend of every kind, and one more of the first."""
+    kinds = [*BACKENDS, next(iter(BACKENDS))]
+    made = [Backend(kind, BACKENDS[kind](request, tmp_path / f"ring{i}"), Clock()) for i, kind in enumerate(kinds)]
+    yield made
+    for backend in made:
+        for handle in backend.handles:
+            handle.close()
+
+
+@pytest.fixture
 def store(backend: Backend) -> Store:
     return backend.open()
 

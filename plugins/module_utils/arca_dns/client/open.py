@@ -13,6 +13,7 @@ from .._deps import require
 from ..dnssec.envelope import ENVIRONMENT, MasterKey
 from ..dnssec.keystore import DirectoryKeyStore, KeyStore, MemoryKeyStore
 from ..errors import KeyUnavailable
+from ..moving.marker import refuse_unfinished
 from ..publish.head import HeadKey
 from ..service import Service
 from ..store.memory import MemoryStore
@@ -53,8 +54,8 @@ def open_local(
 ) -> LocalClient:
     """A client on the store that *files* name; what is missing is made, unless *read_only*: then it is imagined.
 
-    *master_key* is base64 and goes before the file. Raises ``MissingDependency``, ``ConfigError``, ``StoreUnavailable``
-    or ``KeyUnavailable``.
+    *master_key* is base64 and goes before the file. Raises ``MissingDependency``, ``ConfigError``,
+    ``StoreUnavailable``, ``KeyUnavailable``, and ``StoreError`` for a store that is half filled.
     """
     require("alembic", "cryptography", "dns", "sqlalchemy")
     if read_only and not files.database.exists():
@@ -63,6 +64,7 @@ def open_local(
     head_key = _head_key(files.head_key, read_only)
     store = open_store(backend, {"path": str(files.database)})
     try:
+        refuse_unfinished(store)
         return LocalClient(Service(store, keys, head_key), actor=actor)
     except BaseException:
         store.close()

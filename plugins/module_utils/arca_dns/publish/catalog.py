@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..errors import CorruptBlob
 from ..zone.rr import RRset, iterate
-from ..zone.tree import Blobs, Tree, diff
+from ..zone.tree import Blobs, Tree, diff, owners_of
 
 #: From the private-use range of RFC 6895 section 3.1; never leaves the catalog.
 CATALOG_TYPE = 65280
@@ -43,6 +43,11 @@ def _entry(zone: bytes, payload: bytes) -> Entry:
         return Entry(zone, int.from_bytes(rdata[:4], "big"), rdata[4:36].hex(), rdata[36:].decode("ascii"))
     except ValueError:
         raise CorruptBlob("a catalog entry does not parse") from None
+
+
+def entries(leaf: bytes) -> Iterator[Entry]:
+    """The entries in one of a catalog's leaves. Raises :class:`CorruptBlob`."""
+    return (_entry(zone, payload) for zone, payload in owners_of(leaf))
 
 
 class Catalog:

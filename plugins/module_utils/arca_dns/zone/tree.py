@@ -154,9 +154,41 @@ def _inner(data: bytes) -> tuple[int, list[_Entry]]:
     return data[len(_INNER)], entries
 
 
-def _is_inner(data: bytes) -> bool:
+def is_inner(data: bytes) -> bool:
+    """Whether a blob is an inner node."""
     # A leaf begins with an owner name; the first octet of _INNER is no valid label length.
     return data.startswith(_INNER)
+
+
+def is_zone(data: bytes) -> bool:
+    """Whether a blob is a zone's root."""
+    return data.startswith(_ZONE)
+
+
+def links(data: bytes) -> tuple[str, ...]:
+    """The digests that a blob names: a zone's trees, an inner node's children; none for a leaf.
+
+    Raises :class:`CorruptBlob`.
+    """
+    if is_inner(data):
+        return tuple(entry.digest for entry in _inner(data)[1])
+    if not is_zone(data):
+        return ()
+    return tuple(part.hex() for part in _zone(data)[1] if any(part))
+
+
+def _zone(data: bytes) -> tuple[bytes, list[bytes]]:
+    """Origin, and the digests of the three trees (zeros for an empty one)."""
+    try:
+        if not is_zone(data):
+            raise ValueError
+        origin = names.read(data, len(_ZONE))
+        rest = data[len(_ZONE) + len(origin) :]
+        if len(rest) != 96:
+            raise ValueError
+    except (IndexError, ValueError):
+        raise CorruptBlob("a zone root does not parse") from None
+    return origin, [rest[i : i + 32] for i in (0, 32, 64)]
 
 
 def owners_of(leaf: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -244,7 +276,7 @@ class Tree:
     def _children(self, digest: str) -> list[_Entry] | None:
         """The children of the node *digest*; ``None`` for a leaf."""
         data = self._blobs.get(digest)
-        return _inner(data)[1] if _is_inner(data) else None
+        return _inner(data)[1] if is_inner(data) else None
 
     @property
     def height(self) -> int:
@@ -252,7 +284,7 @@ class Tree:
         if self.root is None:
             return 0
         data = self._blobs.get(self.root)
-        return data[len(_INNER)] if _is_inner(data) else 0
+        return data[len(_INNER)] if is_inner(data) else 0
 
     def stats(self) -> Stats:
         """Counts and earliest expiry, from the root node alone."""
@@ -580,15 +612,9 @@ class ZoneRoot:
         """Read the root blob *digest*. Raises :class:`MissingBlob` or :class:`CorruptBlob`."""
         data = blobs.get(digest)
         try:
-            if not data.startswith(_ZONE):
-                raise ValueError
-            origin = names.read(data, len(_ZONE))
-            rest = data[len(_ZONE) + len(origin) :]
-            if len(rest) != 96:
-                raise ValueError
-        except (IndexError, ValueError):
+            origin, parts = _zone(data)
+        except CorruptBlob:
             raise CorruptBlob(f"blob {digest} is no zone root") from None
-        parts = [rest[i : i + 32] for i in (0, 32, 64)]
         trees = [Tree(blobs, part.hex() if any(part) else None) for part in parts]
         return cls(origin, *trees)
 

@@ -28,7 +28,7 @@ from arca_dns.zone.text import parse
 from . import log
 from .app import create_app
 from .auth import hash_key
-from .commands import db
+from .commands import db, migrate
 from .commands.shared import DEFAULT_CONFIG, ConfigOption, fail, one_line
 from .config import ControllerConfig, read
 from .server import serve as run_server
@@ -45,6 +45,7 @@ zone_app = typer.Typer(help="Zone files.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 app.add_typer(zone_app, name="zone")
 app.add_typer(db.app, name="db")
+app.command("migrate")(migrate.migrate)
 
 
 def _version(wanted: bool) -> None:

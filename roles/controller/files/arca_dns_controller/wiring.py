@@ -15,6 +15,7 @@ import structlog
 from arca_dns.dnssec.envelope import ENVIRONMENT, MasterKey
 from arca_dns.dnssec.keystore import DirectoryKeyStore
 from arca_dns.errors import KeyUnavailable, StoreUnavailable
+from arca_dns.moving.marker import refuse_unfinished
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
 from arca_dns.store.base import Store
@@ -38,7 +39,8 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
     """The service that *config* describes. Makes no key: what is missing is an error.
 
     With *wait*, a backend that does not answer is none: the service begins to work when the backend does.
-    Raises ``ConfigError``, ``KeyUnavailable``, ``StoreUnavailable``, or ``StoreError`` for a schema that is too new.
+    Raises ``ConfigError``, ``KeyUnavailable``, ``StoreUnavailable``, or ``StoreError`` for a schema that is too new, or
+    a store that a migration or a restore has half filled.
     """
     master = MasterKey.obtain(os.environ if environ is None else environ, Path(config.dnssec.master_key_file))
     head_key = HeadKey.load(Path(config.publish.head_key_file))
@@ -58,7 +60,13 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
 
 def _open_store(config: ControllerConfig, wait: bool) -> Store:
     def opens() -> Store:
-        return open_store(config.backend.type, config.backend.options())
+        store = open_store(config.backend.type, config.backend.options())
+        try:
+            refuse_unfinished(store)
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     try:
         return opens()
