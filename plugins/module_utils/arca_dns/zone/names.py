@@ -137,3 +137,53 @@ def read(data: bytes, at: int = 0) -> bytes:
     while data[i]:
         i += data[i] + 1
     return data[at : i + 1]
+
+
+# Lower-case letters; 0 for whatever a plain word of a zone file does not hold as it is.
+_PLAIN = bytes(0 if not 0x20 < c < 0x7F or c in b'".;\\@$()' else c + 32 if 65 <= c <= 90 else c for c in range(256))
+_LENGTHS = tuple(bytes((length,)) for length in range(64))
+
+
+def plain_label(word: bytes) -> bytes:
+    """*word* as a label, lower-cased; it holds a 0 if *word* is more or other than one label without escapes."""
+    return word.translate(_PLAIN)
+
+
+def label_lengths(origin: bytes) -> tuple[bytes, ...]:
+    """The length octets of labels that fit before *origin*, by length."""
+    return _LENGTHS[: max(255 - len(origin), 0)]
+
+
+class PlainNames(dict[bytes, bytes]):
+    """Names without escapes as zone files write them, by their words; the short way for what :func:`from_text` reads.
+
+    Raises :class:`ValueError`, :class:`KeyError` or :class:`IndexError` for a word that must take the long way.
+    """
+
+    def __init__(self, origin: bytes | None, limit: int = 65536) -> None:
+        super().__init__()
+        self.origin = origin
+        self._limit = limit
+
+    def __missing__(self, word: bytes) -> bytes:
+        if len(self) >= self._limit:
+            self.clear()
+        name = self[word] = self._read(word)
+        return name
+
+    def _read(self, word: bytes) -> bytes:
+        labels = word.split(b".")
+        tail = ROOT
+        if labels[-1]:
+            if self.origin is None:
+                raise ValueError
+            tail = self.origin
+            if word == b"@":
+                return tail
+        else:
+            labels.pop()
+        name = b"".join([_LENGTHS[len(label)] + label.translate(_PLAIN) for label in labels])
+        # Neither an empty label nor an octet that is not plain.
+        if not labels or b"\0" in name or len(name) + len(tail) > 255:
+            raise ValueError
+        return name + tail

@@ -81,113 +81,96 @@ def is_data(rdtype: int) -> bool:
 
 # -- text to wire -----------------------------------------------------------------------------
 
-_LENGTH = {length: bytes((length,)) for length in range(1, 64)}
+# The short ways read words as bytes, as they stand in a file.
 
 
-def plain_name(text: str, origin: bytes | None) -> bytes:
-    """A name without escapes, lower-cased, on the short way; one of :data:`DOUBTS` when it takes the long one."""
-    if text == "@":
-        return _known(origin)
-    parts = text.lower().encode("ascii").split(b".")
-    tail = names.ROOT
-    if parts[-1]:
-        tail = _known(origin)
-    else:
-        parts.pop()
-    wire = b"".join([_LENGTH[len(part)] + part for part in parts]) + tail
-    if len(wire) > 255 or not parts:
+@lru_cache(maxsize=8)
+def _plain_names(origin: bytes | None) -> names.PlainNames:
+    return names.PlainNames(origin, 16384)
+
+
+def _number(word: bytes, limit: int) -> int:
+    # int() takes signs, blanks and underscores: a zone file does not.
+    if not word.isdigit():
         raise ValueError
-    return wire
-
-
-#: For names that occur again and again, as in values.
-_cached_name = lru_cache(maxsize=65536)(plain_name)
-
-
-def _known(origin: bytes | None) -> bytes:
-    if origin is None:
-        raise ValueError
-    return origin
-
-
-def _number(text: str, limit: int) -> int:
-    # int() takes signs, blanks, underscores and other scripts' digits: a zone file does not.
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError
-    value = int(text)
+    value = int(word)
     if value > limit:
         raise ValueError
     return value
 
 
-def _one(fields: Sequence[str]) -> str:
-    (field,) = fields
-    return field
+def _one(words: Sequence[bytes]) -> bytes:
+    (word,) = words
+    return word
 
 
-def _plain_a(fields: Sequence[str], _origin: bytes | None) -> bytes:
-    return inet_pton(AF_INET, _one(fields))
+def _plain_a(words: Sequence[bytes], _known: names.PlainNames) -> bytes:
+    return inet_pton(AF_INET, _one(words).decode("ascii"))
 
 
-def _plain_aaaa(fields: Sequence[str], _origin: bytes | None) -> bytes:
-    return inet_pton(AF_INET6, _one(fields))
+def _plain_aaaa(words: Sequence[bytes], _known: names.PlainNames) -> bytes:
+    return inet_pton(AF_INET6, _one(words).decode("ascii"))
 
 
-def _plain_target(fields: Sequence[str], origin: bytes | None) -> bytes:
-    return _cached_name(_one(fields), origin)
+def _plain_target(words: Sequence[bytes], known: names.PlainNames) -> bytes:
+    return known[_one(words)]
 
 
-def _plain_mx(fields: Sequence[str], origin: bytes | None) -> bytes:
-    preference, exchange = fields
-    return _U16.pack(_number(preference, 65535)) + _cached_name(exchange, origin)
+def _plain_mx(words: Sequence[bytes], known: names.PlainNames) -> bytes:
+    preference, exchange = words
+    return _U16.pack(_number(preference, 65535)) + known[exchange]
 
 
-def _plain_srv(fields: Sequence[str], origin: bytes | None) -> bytes:
-    priority, weight, port, target = fields
+def _plain_srv(words: Sequence[bytes], known: names.PlainNames) -> bytes:
+    priority, weight, port, target = words
     numbers = (_number(priority, 65535), _number(weight, 65535), _number(port, 65535))
-    return _SRV.pack(*numbers) + _cached_name(target, origin)
+    return _SRV.pack(*numbers) + known[target]
 
 
-def _plain_soa(fields: Sequence[str], origin: bytes | None) -> bytes:
-    mname, rname, *numbers = fields
+def _plain_soa(words: Sequence[bytes], known: names.PlainNames) -> bytes:
+    mname, rname, *numbers = words
     values = [_number(number, 0xFFFFFFFF) for number in numbers]
     if max(values[1:]) > rr.MAX_TTL:
         raise ValueError
-    return _cached_name(mname, origin) + _cached_name(rname, origin) + _SOA.pack(*values)
+    return known[mname] + known[rname] + _SOA.pack(*values)
 
 
 # Octets of the digest by digest type (RFC 3658, 4509, 5933, 6605).
 _DIGESTS = {1: 20, 2: 32, 4: 48}
 
 
-def _plain_ds(fields: Sequence[str], _origin: bytes | None) -> bytes:
-    tag, algorithm, digest_type, *digest = fields
-    data = unhexlify("".join(digest))
-    if _DIGESTS[int(digest_type)] != len(data):
+def _plain_ds(words: Sequence[bytes], _known: names.PlainNames) -> bytes:
+    tag, algorithm, digest_type, *digest = words
+    data = unhexlify(b"".join(digest))
+    kind = _number(digest_type, 255)
+    if _DIGESTS[kind] != len(data):
         raise ValueError
-    return _U16.pack(_number(tag, 65535)) + bytes((_number(algorithm, 255), _number(digest_type, 255))) + data
+    return _U16.pack(_number(tag, 65535)) + bytes((_number(algorithm, 255), kind)) + data
 
 
-def _plain_txt(fields: Sequence[str], _origin: bytes | None) -> bytes:
+def _plain_txt(words: Sequence[bytes], _known: names.PlainNames) -> bytes:
     parts = []
-    for field in fields:
-        if field[0] == '"':
-            if field[-1] != '"' or len(field) < 2:
+    for word in words:
+        if word[0] == _QUOTE:
+            if word[-1] != _QUOTE or len(word) < 2:
                 raise ValueError
-            field = field[1:-1]
-        if "\\" in field or '"' in field:
+            word = word[1:-1]
+        elif _OPENS.search(word) is not None:
             raise ValueError
-        data = field.encode()
-        if len(data) > _MAX_STRING:
+        if b"\\" in word or b'"' in word or not word.isascii():
             raise ValueError
-        parts.append(bytes((len(data),)) + data)
+        # ValueError for more than 255.
+        parts.append(bytes((len(word),)) + word)
     if not parts:
         raise ValueError
     return b"".join(parts)
 
 
-#: Short ways by type. They take fields without escapes and raise one of :data:`DOUBTS` at whatever is unusual.
-PLAIN: Mapping[int, Callable[[Sequence[str], bytes | None], bytes]] = {
+_QUOTE = ord('"')
+_OPENS = re.compile(rb"[();]")
+
+#: Short ways by type. They take words without escapes and raise one of :data:`DOUBTS` at whatever is unusual.
+PLAIN: Mapping[int, Callable[[Sequence[bytes], names.PlainNames], bytes]] = {
     rr.A: _plain_a,
     rr.NS: _plain_target,
     rr.CNAME: _plain_target,
@@ -235,8 +218,7 @@ def from_fields(rdtype: int, fields: Sequence[str], origin: bytes | None) -> byt
     plain = PLAIN.get(rdtype)
     if plain is not None:
         try:
-            if not any("\\" in field or '"' in field for field in fields) or rdtype == rr.TXT:
-                return plain(fields, origin)
+            return plain([field.encode("ascii") for field in fields], _plain_names(origin))
         except DOUBTS:
             pass
     _expect_fields(rdtype, fields)
@@ -282,9 +264,10 @@ def _expect_fields(rdtype: int, fields: Sequence[str]) -> None:
         raise ZoneTextError(f"{kind} takes one name, here are {len(fields)} words")
     if rdtype in (rr.TXT, 99):
         for field in fields:
-            if len(field.encode()) > _MAX_STRING and not field.count("\\"):
+            size = len(field.strip('"').encode(errors="replace"))
+            if size > _MAX_STRING and "\\" not in field:
                 raise ZoneTextError(
-                    f"{kind} string of {len(field.strip(chr(34)).encode())} octets; one holds at most 255: "
+                    f"{kind} string of {size} octets; one holds at most 255: "
                     'split it into several "strings" side by side'
                 )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from struct import Struct
+from struct import Struct, error as StructError
 
 from .._deps import dns
 
@@ -100,14 +100,30 @@ def node_of(data: bytes) -> dict[int, RRset]:
 
 def rrsets(data: bytes) -> Iterator[RRset]:
     """The RRsets in *data* as they stand; RRSIGs are split where their TTL differs, as text needs it."""
-    held: list[RR] = []
-    for record in iterate(data):
-        if held and (record.owner, record.rdtype, record.ttl) != (held[0].owner, held[0].rdtype, held[0].ttl):
-            yield RRset(held[0].owner, held[0].rdtype, held[0].ttl, tuple(rr.rdata for rr in held))
-            held = []
-        held.append(record)
-    if held:
-        yield RRset(held[0].owner, held[0].rdtype, held[0].ttl, tuple(rr.rdata for rr in held))
+    at, size = 0, len(data)
+    unpack = _FIXED.unpack_from
+    held: tuple[bytes, int, int] | None = None
+    rdatas: list[bytes] = []
+    try:
+        while at < size:
+            i = at
+            while data[i]:
+                i += data[i] + 1
+            i += 1
+            rdtype, _class, ttl, length = unpack(data, i)
+            found = (data[at:i], rdtype, ttl)
+            at = i + 10 + length
+            if at > size:
+                raise ValueError("an RR runs past the end")
+            if found != held:
+                if held is not None:
+                    yield RRset(*held, tuple(rdatas))
+                held, rdatas = found, []
+            rdatas.append(data[i + 10 : at])
+    except (IndexError, ValueError, StructError) as error:
+        raise ValueError(f"bytes that are no RRs near offset {at}: {error}") from None
+    if held is not None:
+        yield RRset(*held, tuple(rdatas))
 
 
 def node_wire(node: Iterable[RRset]) -> bytes:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -26,7 +26,7 @@ from .models import ChangeIn, RecordIn, RRsetIn, SoaIn, ZoneIn
 from .problem import BadRequest, PreconditionRequired, UnsupportedMedia
 
 _ETAG = re.compile(r'\s*(W/)?"([^"]*)"\s*(?:,|$)')
-Lines = dict[tuple[bytes, int], int]
+Lines = Mapping[tuple[bytes, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def zone_file(body: bytes, origin: bytes | None, *, strip_dnssec: bool) -> Conte
     if origin is not None and parsed.origin != origin:
         raise InputError(f"this is a zone file of {names.to_text(parsed.origin)}, not of {names.to_text(origin)}")
     rrsets = tuple(one for one in parsed.rrsets if not strip_dnssec or one.rdtype not in rr.SIGNER_TYPES)
-    return Content(parsed.origin, rrsets, dict(parsed.lines))
+    return Content(parsed.origin, rrsets, parsed.lines)
 
 
 def zone_document(body: ZoneIn, zone: bytes) -> Content:

@@ -10,7 +10,8 @@ from hypothesis import example, given, settings, strategies as st
 
 from arca_dns.errors import Place, ZoneTextError
 from arca_dns.zone import names, rdata, rr
-from arca_dns.zone.text import ParsedZone, parse, render, ttl_from_text
+from arca_dns.zone.reader import Source
+from arca_dns.zone.text import ParsedZone, parse, parse_long, render, ttl_from_text
 
 ORIGIN = names.from_text("example.com.")
 
@@ -331,14 +332,225 @@ VALUES = st.sampled_from(
 LINES = st.tuples(st.one_of(OWNERS, st.just("")), st.sampled_from(["", "IN", "300 IN", "300", "IN 300"]), VALUES)
 
 
+def agree(text: str | bytes, origin: bytes | None = ORIGIN, default_ttl: int | None = 300) -> None:
+    """The short way gives what the long way gives: the zone and its lines, or every mistake and its place."""
+    results: list[ParsedZone | tuple[Place, ...]] = []
+    for way in (lambda: parse(text, origin, default_ttl), lambda: parse_long(Source(text), origin, default_ttl)):
+        try:
+            results.append(way())
+        except ZoneTextError as error:
+            results.append((Place(error.message), *error.places))
+    assert results[0] == results[1]
+
+
 @settings(deadline=None)
 @given(st.lists(LINES, max_size=12))
 @example([("a", "", "A 192.0.2.1"), ("", "", 'TXT "x"')])
 def test_the_short_way_reads_what_the_long_way_reads(lines: list[tuple[str, str, str]]) -> None:
-    short = "\n".join(f"{owner} {head} {value}" for owner, head, value in [("a", "", "A 192.0.2.9"), *lines])
-    # A comment sends a line the long way.
-    long = "\n".join(line + " ;" for line in short.split("\n"))
-    assert outcome(short) == outcome(long)
+    agree("\n".join(f"{owner} {head} {value}" for owner, head, value in [("a", "", "A 192.0.2.9"), *lines]))
+
+
+HARD_OWNERS = st.sampled_from(
+    [
+        *[
+            "",
+            "@",
+            "a",
+            "A",
+            "a.b",
+            "A.B.example.com.",
+            "example.com.",
+            "other.",
+            ".",
+            "a.",
+            "..",
+            "a..b",
+            "*",
+            "_x._tcp",
+        ],
+        *["\\097", "\\.", "a\\.b", "a\\", "\\256", "\\09", "a@b", "a$b", "$a", "a/b", "bücher", "xn--bcher-kva", '"a"'],
+        *[
+            "x" * 63,
+            "x" * 64,
+            ".".join(["y" * 61] * 4),
+            ".".join(["y" * 61] * 3) + ".zzz",
+            "1.2",
+            "300",
+            "in",
+            "IN",
+            "A",
+        ],
+        *["a;b", "a(b", "#", "!", "\x01", "\x1f", "\x7f", "a\x1cb", "a\x00b", "\udcff"],
+    ]
+)
+HARD_HEADS = st.sampled_from(
+    [
+        *["", "IN", "in", "In", "CLASS1", "CH", "60", "0", "061", "1h", "1H30m", "IN 60", "60 IN", "1d in", "60 60"],
+        *["IN IN", "2147483647", "2147483648", "-1", "9" * 30, "1x", "١", "IN 1h ( ", "60 ;", "(", "( 60 IN"],
+    ]
+)
+HARD_VALUES = st.sampled_from(
+    [
+        *[
+            "A 192.0.2.1",
+            "a 192.0.2.1",
+            "A 192.0.2.01",
+            "A 192.0.2.1 x",
+            "A",
+            "A 192.0.2",
+            "A \\# 4 c0000201",
+            "A 1.2.3.4;",
+        ],
+        *["A ( 192.0.2.1 )", "A ( 192.0.2.1", "192.0.2.1 )", "A 192.0.2.1 ; (", 'A "192.0.2.1"', "TYPE1 192.0.2.2"],
+        *["AAAA ::1", "AAAA ::ffff:1.2.3.4", "AAAA fe80::1%lo", "AAAA 1", "aaaa 2001:DB8::A"],
+        *["NS ns", "NS Ns.Other.", "NS @", "NS .", "NS a..b", "NS a b", "NS \\097", "CNAME bücher", "PTR " + "x" * 64],
+        *[
+            "MX 10 m",
+            "MX 65536 m",
+            "MX 1_0 m",
+            "MX +1 m",
+            "MX 10",
+            "MX 010 M.",
+            "SRV 1 2 3 t",
+            "SRV 1 2 3",
+            "DNAME d.e.",
+        ],
+        *[
+            "DS 1 13 2 " + "0a" * 32,
+            "DS 1 13 2 " + "0A" * 16 + " " + "0b" * 16,
+            "DS 1 13 9 00",
+            "DS 1 13 2 0",
+            "DS 1 300 1 ",
+        ],
+        *[
+            'TXT ""',
+            'TXT "a b"',
+            'TXT "a" "b  c"',
+            'TXT "a""b"',
+            'TXT a "b c"',
+            'TXT "a b" c',
+            'TXT "a',
+            'TXT "a;b" ; c',
+            "TXT a;b",
+        ],
+        *[
+            'TXT "a\\"b c"',
+            "TXT a\\ b",
+            "TXT é",
+            'TXT "é x"',
+            'TXT "' + "x" * 255 + '"',
+            'TXT "' + "x y" * 86 + '"',
+            "TXT " + "z" * 256,
+        ],
+        *[
+            "TXT",
+            "TXT (a b)",
+            'TXT ("a b")',
+            'TXT"a"',
+            'TXT "a\tb"  ',
+            'TXT "\x00 \x1c"',
+            "TXT \x00",
+            "TXT a\x1cb",
+            "TXT \udcff",
+            'TXT a"b c"',
+        ],
+        *[
+            "SOA ns h 1 2 3 4 5",
+            "SOA ns h (1 2 3\n 4 5)",
+            "SOA ns h 1 1h 3 4 5",
+            "SOA ns h 1 2 3 4",
+            'CAA 0 issue "ca"',
+        ],
+        *[
+            "RRSIG A 13 3 60 20261201000000 20261101000000 1 example.com. AAAA",
+            "NOSUCH x",
+            "ANY x",
+            "",
+            "TYPE65280 \\# 0",
+        ],
+    ]
+)
+HARD_LINES = st.one_of(
+    st.tuples(HARD_OWNERS, st.sampled_from([" ", "\t", "  \t"]), HARD_HEADS, HARD_VALUES).map(
+        lambda parts: f"{parts[0]}{parts[1]}{parts[2]} {parts[3]}"
+    ),
+    st.sampled_from(
+        [
+            *[
+                "",
+                " ",
+                "\t ; x",
+                "; x",
+                ";",
+                "$TTL 60",
+                "$TTL 1h ;",
+                "$ttl 5",
+                "$TTL",
+                "$TTL x",
+                "$ORIGIN sub",
+                "$ORIGIN sub.other.",
+            ],
+            *[
+                "$ORIGIN .",
+                "$ORIGIN",
+                " $TTL 60",
+                "$INCLUDE x",
+                "$GENERATE 1-3 g$ A 192.0.2.$",
+                "$GENERATE 1-2 a A 192.0.2.$",
+            ],
+            *["\x0b", "\x0ca A 192.0.2.1", "\ra A 192.0.2.1", "\x1ca A 192.0.2.1", ")", '"', "\ufeffa A 192.0.2.1"],
+        ]
+    ),
+)
+PLAIN_LINES = LINES.map(" ".join)
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    st.lists(st.one_of(PLAIN_LINES, HARD_LINES), min_size=1, max_size=8),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+    st.sampled_from([ORIGIN, None, names.ROOT]),
+    st.sampled_from([300, None]),
+    st.sampled_from(["str", "utf-8", "latin-1"]),
+)
+def test_both_ways_agree_on_adversarial_lines(
+    lines: list[str], end: str, last: bool, origin: bytes | None, default_ttl: int | None, form: str
+) -> None:
+    text = end.join(lines) + (end if last else "")
+    if form == "str":
+        agree(text, origin, default_ttl)
+    else:
+        agree(text.encode(form, "backslashreplace"), origin, default_ttl)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.one_of(PLAIN_LINES, HARD_LINES), st.lists(st.integers(0, 255), max_size=3), st.data())
+def test_both_ways_agree_on_damaged_lines(line: str, octets: list[int], data: st.DataObject) -> None:
+    damaged = bytearray(b"a A 192.0.2.1\n" + line.encode("utf-8", "surrogatepass") + b"\nb A 192.0.2.1")
+    for octet in octets:
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = octet
+    agree(bytes(damaged))
+
+
+def test_a_long_entry_in_parentheses_is_read() -> None:
+    many = "a TXT (\n" + 'x "y"\n' * 3000 + ")\nb A 192.0.2.1"
+    agree(many)
+    agree("a TXT (\n" + "x\n" * 100 + ")\nb A 192.0.2.1 (\n")
+
+
+def test_lines_are_looked_up_when_asked_for() -> None:
+    zone = parse("@ SOA ns h 1 2 3 4 5\n\nb A 192.0.2.1\na A 192.0.2.1\n A 192.0.2.2", ORIGIN)
+    assert zone.lines.get((names.from_text("a.example.com."), rr.A)) == 4
+    assert len(zone.lines) == 3
+    assert (names.from_text("c.example.com."), rr.A) not in zone.lines
+
+
+def test_the_content_builds_a_tree() -> None:
+    zone = parse("@ SOA ns h 1 2 3 4 5\nb A 192.0.2.2\nb A 192.0.2.1\na.b A 192.0.2.1\nb TXT x\n@ NS ns", ORIGIN)
+    nodes = list(zone.nodes())
+    assert [owner for owner, _data in nodes] == [ORIGIN, b"\1b" + ORIGIN, b"\1a\1b" + ORIGIN]
+    assert b"".join(data for _owner, data in nodes) == b"".join(found.wire() for found in zone.rrsets)
 
 
 LABEL = st.binary(min_size=1, max_size=20)
