@@ -14,6 +14,7 @@ from typing import Any
 import pymysql
 import pytest
 
+from certificates import Authority
 from running_nsd import tool
 from server_folder import Unprivileged, free_tcp_port, kill_all
 
@@ -30,6 +31,7 @@ class RunningMysql:
         self.port = free_tcp_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
+        self._tls: list[str] = []
         if not Path("/usr/bin/mariadb-install-db").exists():
             pytest.fail("mariadb-install-db is missing: apt-get install mariadb-server-core")
         self._system.run(
@@ -44,7 +46,7 @@ class RunningMysql:
             *(f"--socket={self.socket}", f"--port={self.port}", "--bind-address=127.0.0.1"),
             *(f"--pid-file={self.folder / 'pid'}", "--skip-name-resolve", "--max-connections=300"),
             *("--innodb-log-file-size=16M", "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=1"),
-            "--character-set-server=utf8mb4",
+            *("--character-set-server=utf8mb4", *self._tls),
         )
         deadline = time.monotonic() + 60
         while True:
@@ -67,6 +69,19 @@ class RunningMysql:
         if self._process is not None:
             kill_all(self._process)
             self._process = None
+
+    def use_tls(self, authority: Authority) -> None:
+        """Restart, and speak TLS from now on."""
+        certificate, key = authority.issue("mysql", "127.0.0.1")
+        self._tls = []
+        for option, file in {"ssl-cert": certificate, "ssl-key": key, "ssl-ca": authority.ca_file}.items():
+            copy = self.folder / file.name
+            copy.write_bytes(file.read_bytes())
+            copy.chmod(0o600)
+            self._system.own(copy)
+            self._tls.append(f"--{option}={copy}")
+        self.stop()
+        self.start()
 
     def options(self) -> dict[str, object]:
         """The backend's options for a new, empty database."""

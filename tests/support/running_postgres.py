@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from certificates import Authority
 from server_folder import Unprivileged, free_tcp_port, kill_all
 
 PASSWORD = "only-for-tests"
@@ -81,6 +82,20 @@ class RunningPostgres:
         if self._process is not None:
             kill_all(self._process)
             self._process = None
+
+    def use_tls(self, authority: Authority) -> None:
+        """Speak TLS from now on, and ask for a client's certificate where the client has one."""
+        certificate, key = authority.issue("postgres", "127.0.0.1")
+        files = {"ssl_cert_file": certificate, "ssl_key_file": key, "ssl_ca_file": authority.ca_file}
+        for option, file in files.items():
+            copy = self.data / file.name
+            copy.write_bytes(file.read_bytes())
+            copy.chmod(0o600)
+            self._system.own(copy)
+            self.execute(f"ALTER SYSTEM SET {option} = '{copy.name}'")
+        self.execute("ALTER SYSTEM SET ssl = on")
+        self.execute("SELECT pg_reload_conf()")
+        self.execute("SELECT pg_sleep(0.2)")
 
     def options(self) -> dict[str, object]:
         """The backend's options for a new, empty database."""

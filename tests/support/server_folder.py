@@ -34,6 +34,12 @@ class Unprivileged:
             (folder / "files").symlink_to(self.folder)
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
+    def own(self, *files: Path) -> None:
+        """Give *files* to the server's user."""
+        if self._user:
+            for file in files:
+                os.chown(file, int(self._user["user"]), int(self._user["group"]))
+
     def run(self, *command: str) -> None:
         """Run *command* to its end; what it says is in the error if it fails."""
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, **self._user)  # type: ignore[call-overload]

@@ -23,6 +23,7 @@ from arca_dns.store.open import open_store
 from arca_dns.store.sql import SqlStore, migrations
 from arca_dns.store.sql.dialects import Dialect, Mysql, Postgres
 from arca_dns.store.sql.schema import tables
+from certificates import Authority
 from running_mysql import RunningMysql
 from running_postgres import RunningPostgres
 
@@ -360,3 +361,42 @@ def test_keys_that_differ_in_case_accents_or_trailing_spaces_are_different(store
     written = sorted(["a", "A", "ä", "a ", "a  "])
     put(store, *written)
     assert [document.key for document in store.scan("")] == written
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def test_a_server_proves_its_name_and_the_controller_its_own(
+    server: Server, authority: Authority, tmp_path: Path
+) -> None:
+    server.running.use_tls(authority)
+    cert_file, key_file = authority.issue("arca")
+    other = Authority(tmp_path / "other")
+    options = server.running.options()
+    files: dict[str, object] = {"cert_file": str(cert_file), "key_file": str(key_file)}
+    with closing(open_store(server.kind, {**options, "ca_file": str(authority.ca_file)})) as store:
+        assert isinstance(store, SqlStore)
+        encrypted = {
+            "postgres": "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+            "mysql": "SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'Ssl_version'",
+        }[server.kind]
+        with store._dialect.reader() as connection:
+            assert str(connection.exec_driver_sql(encrypted).scalar()).startswith("TLSv1.")
+    with pytest.raises(StoreUnavailable, match="the TLS connection fails; see the option ca_file"):
+        open_store(server.kind, {**options, "ca_file": str(other.ca_file)})
+    with pytest.raises(StoreUnavailable, match="the TLS connection fails; see the option ca_file"):
+        open_store(server.kind, {**options, "host": "localhost", "ca_file": str(authority.ca_file)})
+    if server.kind == "mysql":
+        server.running.execute("ALTER USER arca@'127.0.0.1', arca@localhost REQUIRE SUBJECT '/CN=arca'")
+    try:
+        with closing(open_store(server.kind, {**options, "ca_file": str(authority.ca_file), **files})) as store:
+            assert isinstance(store, SqlStore)
+            if server.kind == "postgres":
+                with store._dialect.reader() as connection:
+                    asked = "SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+                    assert connection.exec_driver_sql(asked).scalar() == "/CN=arca"
+    finally:
+        if server.kind == "mysql":
+            server.running.execute("ALTER USER arca@'127.0.0.1', arca@localhost REQUIRE NONE")

@@ -70,6 +70,7 @@ _TEXTS = (
     ("server is in hot standby mode", "25006"),
     ("session is not read-only", "25006"),
 )
+_TLS = ("SSL error", "certificate", "server does not support SSL")
 _DOWN = (
     "Connection refused",
     "No such file or directory",
@@ -177,6 +178,11 @@ class Postgres:
         who = f" (user {self._user})" if code in ("28000", "28P01", "3F000", "42501") else ""
         if code in _CODES:
             return f"{self._name}: {_CODES[code]}{who}"
+        if code is None and any(part in text for part in _TLS):
+            return (
+                f"{self._name}: the TLS connection fails; see the option ca_file, and that the server's certificate"
+                f" names this host ({' '.join(text.split())})"
+            )
         if code is None and any(part in text for part in _DOWN):
             return f"{self._name}: the server does not answer; see that it runs and can be reached from here"
         return f"{self._name}: {' '.join(text.split())}"
