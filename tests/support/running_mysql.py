@@ -24,8 +24,8 @@ PASSWORD = "only-for-tests"
 class RunningMysql:
     """MariaDB, to be stopped, killed and started."""
 
-    def __init__(self, folder: Path) -> None:
-        self._system = Unprivileged(folder)
+    def __init__(self, folder: Path, disk: Path | None = None) -> None:
+        self._system = Unprivileged(folder, disk)
         self.folder = self._system.folder
         self.socket = self.folder / "socket"
         self.port = free_tcp_port()
@@ -56,6 +56,10 @@ class RunningMysql:
                 if probe.connect_ex(str(self.socket)) == 0:
                     return
             time.sleep(0.02)
+
+    def alive(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
         """Stop, as a system that shuts down would."""

@@ -39,8 +39,8 @@ def binary(name: str) -> str:
 class RunningPostgres:
     """PostgreSQL, to be stopped, killed and started."""
 
-    def __init__(self, folder: Path) -> None:
-        self._system = Unprivileged(folder)
+    def __init__(self, folder: Path, disk: Path | None = None) -> None:
+        self._system = Unprivileged(folder, disk)
         self.folder = self._system.folder
         self.data = self.folder / "data"
         self.port = free_tcp_port()
@@ -69,6 +69,10 @@ class RunningPostgres:
                 assert self._process.poll() is None, self._system.output()
                 assert time.monotonic() < deadline, self._system.output()
                 time.sleep(0.02)
+
+    def alive(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
         """Stop, as a system that shuts down would."""

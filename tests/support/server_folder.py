@@ -19,17 +19,17 @@ class Unprivileged:
     """Runs a server's programs as the user who runs the tests, or as ``nobody`` for root.
 
     pytest's folders are closed to others, so for root the server's files are in a folder of their own under /tmp,
-    which goes with this object; *folder* then links to it.
+    which goes with this object; *folder* then links to it. *disk* is a file system for them.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, disk: Path | None = None) -> None:
         self._user: dict[str, str | int] = {}
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}  # type: ignore[dict-item]
-            self.folder = Path(tempfile.mkdtemp(prefix="arca-server-"))
+            self.folder = Path(tempfile.mkdtemp(prefix="arca-server-", dir=disk))
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
             (folder / "files").symlink_to(self.folder)
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
