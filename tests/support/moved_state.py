@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import io
 import time
+from collections.abc import Callable
 
 from arca_dns.dnssec.keystore import KeyStore, MemoryKeyStore
+from arca_dns.moving.archive import Archive, backup
 from arca_dns.moving.copy import documents
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
@@ -54,3 +57,33 @@ def create(made: Service, name: str, hosts: int, signed: bool = True) -> None:
 def content(store: Store) -> dict[str, JsonObject]:
     """Every document that moves."""
     return {document.key: document.value for document in documents(store)}
+
+
+def consistent(found: dict[str, JsonObject]) -> None:
+    """Each zone's documents are of one moment."""
+    for key, value in found.items():
+        if key.startswith("zone/"):
+            name = key.removeprefix("zone/")
+            version = found[f"version/{name}/{value['version']}"]
+            assert version["root"] == value["root"]
+            parent = version["parent"]
+            assert parent is None or f"version/{name}/{parent}" in found
+            if f"dirty/{name}" not in found:
+                assert found[f"published/{name}"]["source"] == value["version"]
+        if key.startswith("published/"):
+            name = key.removeprefix("published/")
+            assert found[f"publication/{name}/{value['version']}"] == value
+
+
+def snapshot(store: Store, tell: Callable[[], None] = lambda: None) -> dict[str, JsonObject]:
+    """The documents in a backup of *store*."""
+    out = io.BytesIO()
+    backup(store, out, program="test", created="now", tell=lambda _at: tell())
+    archive = Archive(out, "file")
+    archive.check()
+    found: dict[str, JsonObject] = {}
+    for key, value in archive.documents():
+        found.pop(key, None)
+        if value is not None:
+            found[key] = value
+    return found

@@ -74,6 +74,11 @@ def head_key(ring: str) -> str:
     return f"head/{ring}"
 
 
+def restored_key(ring: str) -> str:
+    """Key of the note that a backup was restored: the least revision that the ring's next head may have."""
+    return f"restored/{ring}"
+
+
 def edge_key(edge: str) -> str:
     """Key of an edge's latest attestation."""
     return f"edge/{edge}"

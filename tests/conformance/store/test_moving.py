@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -20,10 +22,13 @@ import pytest
 import arca_dns
 from arca_dns.errors import StoreError
 from arca_dns.moving import marker
+from arca_dns.moving.archive import Archive, backup
 from arca_dns.moving.copy import migrate, verify
+from arca_dns.moving.forward import restore
 from arca_dns.moving.marker import Marker
 from arca_dns.store.open import open_store
-from moved_state import content, fill, service
+from arca_dns.zone.text import parse
+from moved_state import consistent, content, create, fill, service, snapshot, zone_text
 
 if TYPE_CHECKING:
     from conftest import Backend
@@ -91,3 +96,56 @@ def test_a_migration_that_is_killed_goes_on(durable: Backend, tmp_path: Path) ->
             assert migrate(source, target, NOTE).resumed
     assert content(target) == before
     verify(target, lambda _at: None)
+
+
+def test_a_backup_of_each_backend_is_restored_into_the_next(ring: list[Backend]) -> None:
+    stores = [backend.open() for backend in ring]
+    fill(service(stores[0]))
+    before = content(stores[0])
+    for source, target in pairwise(stores):
+        file = io.BytesIO()
+        backup(source, file, program="test", created="2026-01-01T00:00:00Z")
+        archive = Archive(file, "file")
+        archive.check()
+        restore(archive, target, NOTE, now=1_800_000_000.0)
+        found = content(target)
+        for key, value in before.items():
+            if not key.startswith("published/"):
+                assert found[key] == value
+    again = service(stores[-1])
+    again.maintain()
+    assert [zone.problem for zone in again.zones()] == [None, None, None]
+
+
+def test_a_backup_beside_writers_is_of_one_moment(backend: Backend) -> None:
+    store = backend.open()
+    made = service(store)
+    for n in range(2):
+        create(made, f"z{n}.example", 20)
+    stop = threading.Event()
+    problems: list[BaseException] = []
+
+    def writes(n: int) -> None:
+        first = 0
+        try:
+            while not stop.is_set():
+                first += 1
+                parsed = parse(zone_text(f"z{n}.example", 20, first))
+                made.replace_zone(parsed.origin, parsed.rrsets, if_version=None, actor="test", force=True)
+        except BaseException as error:
+            problems.append(error)
+
+    writers = [threading.Thread(target=writes, args=(n,)) for n in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        seen = [snapshot(store)]
+        while not problems and (len(seen) < 4 or seen[0] == seen[-1]):
+            seen.append(snapshot(store))
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert not problems
+    for found in seen:
+        consistent(found)

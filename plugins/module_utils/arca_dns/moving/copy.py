@@ -67,21 +67,24 @@ def documents(store: Store, prefix: str = "") -> Iterator[Document]:
 
 def batches(writes: Iterable[tuple[str, JsonObject | None]]) -> Iterator[Transaction]:
     """Transactions that every backend takes, from keys and their values (``None`` deletes)."""
-    put: dict[str, JsonObject] = {}
-    gone: list[str] = []
+    some: dict[str, JsonObject | None] = {}
     size = 0
     for key, value in writes:
         octets = len(key) + len(repr(value))
-        if (put or gone) and (len(put) + len(gone) == _DOCUMENTS or size + octets > _OCTETS):
-            yield Transaction(writes=put, deletes=gone)
-            put, gone, size = {}, [], 0
-        if value is None:
-            gone.append(key)
-        else:
-            put[key] = value
+        if some and (len(some) == _DOCUMENTS or size + octets > _OCTETS):
+            yield _transaction(some)
+            some, size = {}, 0
+        some[key] = value
         size += octets
-    if put or gone:
-        yield Transaction(writes=put, deletes=gone)
+    if some:
+        yield _transaction(some)
+
+
+def _transaction(some: Mapping[str, JsonObject | None]) -> Transaction:
+    return Transaction(
+        writes={key: value for key, value in some.items() if value is not None},
+        deletes=[key for key, value in some.items() if value is None],
+    )
 
 
 def verify(store: Store, tell: Tell) -> Progress:

@@ -35,6 +35,7 @@ from ..documents import (
     new_version_id,
     publication_key,
     published_key,
+    restored_key,
     utc,
     zone_key,
 )
@@ -135,9 +136,16 @@ class Publisher:
                 if zone not in work and self._due(zone, _published(document), now):
                     work[zone] = None
             held = self.head()
-            renew = held is None or held[1].expires - now < self._lifetime / 2
+            renew = held is None or held[1].expires - now < self._lifetime / 2 or held[1].revision < self._floor()[0]
             if work or renew:
                 self._run(list(work.items()), renew)
+
+    def _floor(self) -> tuple[int, bool]:
+        """The least revision of a head since a backup was restored, and whether edges may drop what it lacks."""
+        document = self._store.get(restored_key(RING))
+        if document is None:
+            return 0, False
+        return int(str(document.value["revision"])), bool(document.value["approve_removal"])
 
     def _notes(self) -> list[Document]:
         return self._scan("dirty/")
@@ -264,9 +272,10 @@ class Publisher:
                 writes[published_key(item.zone)] = encode(version)
                 writes[publication_key(item.zone, version.version)] = encode(version)
         catalog = catalog.update(entries)
-        revision = 1 if old is None else old.revision + 1
+        floor, approved = self._floor()
+        revision = max(1 if old is None else old.revision + 1, floor)
         # Every removal that comes here is one that an operator asked for and the service judged.
-        removal = any(entry is None for entry in entries.values())
+        removal = any(entry is None for entry in entries.values()) or (approved and revision == floor)
         mark = revision if removal else (0 if old is None else old.mass_removal)
         head = Head(RING, revision, catalog.root, now, now + self._lifetime, mark)
         writes[head_key(RING)] = {"signed": dict(self._key.sign(head).to_json()), "revision": revision}

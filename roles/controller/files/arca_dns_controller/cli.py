@@ -28,7 +28,7 @@ from arca_dns.zone.text import parse
 from . import log
 from .app import create_app
 from .auth import hash_key
-from .commands import db, migrate
+from .commands import backup, db, migrate
 from .commands.shared import DEFAULT_CONFIG, ConfigOption, fail, one_line
 from .config import ControllerConfig, read
 from .server import serve as run_server
@@ -46,6 +46,8 @@ app.add_typer(key_app, name="key")
 app.add_typer(zone_app, name="zone")
 app.add_typer(db.app, name="db")
 app.command("migrate")(migrate.migrate)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 def _version(wanted: bool) -> None:

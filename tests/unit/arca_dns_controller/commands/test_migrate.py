@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,38 +15,11 @@ from typer.testing import CliRunner, Result
 from arca_dns.errors import StoreError
 from arca_dns.moving import marker
 from arca_dns.moving.marker import Marker
-from arca_dns.service import Service
-from arca_dns.store.base import Store
-from arca_dns.store.open import open_store
 from arca_dns_controller.cli import app
 from arca_dns_controller.config import read
 from arca_dns_controller.wiring import initialise, open_service
+from controller_files import configuration, opened, store
 from moved_state import content, fill
-
-
-def configuration(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    file = folder / "controller.yaml"
-    file.write_text(
-        f"""
-        backend: {{type: sqlite, sqlite: {{path: {folder}/state.sqlite}}}}
-        dnssec: {{key_directory: {folder}/keys, master_key_file: {folder}/master.key}}
-        publish: {{head_key_file: {folder}/head.key}}
-        """
-    )
-    return file
-
-
-@contextmanager
-def opened(config: Path) -> Iterator[Service]:
-    with closing(open_service(read(config))) as made:
-        yield made
-
-
-@contextmanager
-def store(config: Path) -> Iterator[Store]:
-    with closing(open_store("sqlite", read(config).backend.options())) as made:
-        yield made
 
 
 @pytest.fixture

@@ -118,6 +118,7 @@ def where(backend: Backend) -> str:
 def teller(say: Say) -> copy.Tell:
     """Puts the progress of copying and verifying into words."""
     words = {"copy": "copying", "follow": "copying what has changed meanwhile", "verify": "verifying"}
+    words |= {"documents": "reading documents", "blobs": "reading blobs", "check": "checking", "restore": "writing"}
 
     def tell(at: copy.Progress) -> None:
         say(
