@@ -24,7 +24,10 @@ from .reader import BLANKS, Reader, Source, ttl_from_text
 _FIXED = Struct(">HHLH")  # type, class, TTL, rdata length
 _HEAD = _FIXED.size
 _TARGETS = {b"NS": rr.NS, b"CNAME": rr.CNAME, b"PTR": rr.PTR, b"DNAME": rr.DNAME}
-_SEVERAL = {b"MX": rr.MX, b"SRV": rr.SRV, b"DS": rr.DS}
+_SEVERAL = {
+    **{b"MX": rr.MX, b"SRV": rr.SRV, b"DS": rr.DS},
+    **{b"RRSIG": rr.RRSIG, b"NSEC": rr.NSEC, b"NSEC3": rr.NSEC3, b"DNSKEY": rr.DNSKEY},
+}
 _CACHE = 65536
 
 

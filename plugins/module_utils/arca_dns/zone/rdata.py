@@ -19,8 +19,9 @@ from typing import cast
 
 from .._deps import dns, require
 from ..errors import BadName, ZoneTextError
-from . import names, rr
+from . import names, rdata_dnssec, rr
 from .lexer import SPECIAL, Lexer
+from .rdata_dnssec import number as _number
 
 #: Types whose names are lower-cased in canonical form: RFC 4034 section 6.2 without NSEC (RFC 6840 section 5.1).
 #: NS MD MF CNAME SOA MB MG MR PTR MINFO MX RP AFSDB RT SIG PX NXT SRV NAPTR KX A6 DNAME RRSIG
@@ -87,16 +88,6 @@ def is_data(rdtype: int) -> bool:
 @lru_cache(maxsize=8)
 def _plain_names(origin: bytes | None) -> names.PlainNames:
     return names.PlainNames(origin, 16384)
-
-
-def _number(word: bytes, limit: int) -> int:
-    # int() takes signs, blanks and underscores: a zone file does not.
-    if not word.isdigit():
-        raise ValueError
-    value = int(word)
-    if value > limit:
-        raise ValueError
-    return value
 
 
 def _one(words: Sequence[bytes]) -> bytes:
@@ -182,6 +173,7 @@ PLAIN: Mapping[int, Callable[[Sequence[bytes], names.PlainNames], bytes]] = {
     rr.SRV: _plain_srv,
     rr.DNAME: _plain_target,
     rr.DS: _plain_ds,
+    **rdata_dnssec.Readers(type_from_text).by_type,
 }
 DOUBTS = (ValueError, KeyError, IndexError, OSError, StructError)
 
@@ -346,6 +338,18 @@ def _ds_text(rdata: bytes) -> str:
     return f"{_U16.unpack_from(rdata)[0]} {rdata[2]} {rdata[3]} {rdata[4:].hex().upper()}"
 
 
+_CAA = 257
+
+
+def _caa_text(rdata: bytes) -> str:
+    end = 2 + rdata[1]
+    tag = rdata[2:end]
+    # All of it there, with a character of the value at least: dnspython judges other cases.
+    if not tag.isalnum() or end >= len(rdata):
+        raise ValueError
+    return f"{rdata[0]} {tag.decode('ascii')} {_quoted(rdata[end:])}"
+
+
 _TEXT: Mapping[int, Callable[[bytes], str]] = {
     rr.A: lambda rdata: inet_ntop(AF_INET, rdata),
     rr.NS: _target_text,
@@ -358,7 +362,13 @@ _TEXT: Mapping[int, Callable[[bytes], str]] = {
     rr.SRV: _srv_text,
     rr.DNAME: _target_text,
     rr.DS: _ds_text,
+    _CAA: _caa_text,
+    **rdata_dnssec.TEXT,
 }
+
+
+#: What these cannot write, dnspython cannot either.
+_OWN = frozenset(_TEXT) - frozenset(rdata_dnssec.TEXT) - {_CAA}
 
 
 def to_text(rdtype: int, rdata: bytes) -> str:
@@ -370,9 +380,12 @@ def to_text(rdtype: int, rdata: bytes) -> str:
     if common is not None:
         try:
             text = common(rdata)
+            if text:
+                return text
         except DOUBTS:
+            pass
+        if rdtype in _OWN:
             return generic_text(rdata)
-        return text or generic_text(rdata)
     return _long_to_text(rdtype, rdata)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct, error as StructError
 
 from .._deps import dns
@@ -25,6 +26,7 @@ _U16 = Struct(">H")
 MAX_TTL = 2**31 - 1
 
 
+@lru_cache(maxsize=1024)
 def type_text(rdtype: int) -> str:
     """The mnemonic of *rdtype*, or ``TYPE65280`` form (RFC 3597 section 5)."""
     return str(dns.rdatatype.to_text(dns.rdatatype.RdataType.make(rdtype)))

@@ -99,8 +99,11 @@ def render(origin: bytes, rrsets: Iterable[rr.RRset], *, serial: int | None = No
     """
     require("dns")
     yield f"$ORIGIN {names.to_text(origin)}\n"
+    last, name = b"", ""
     for rrset in _soa_first(rrsets):
-        prefix = f"{relative(rrset.owner, origin)}\t{rrset.ttl}\tIN\t{rr.type_text(rrset.rdtype)}\t"
+        if rrset.owner != last:
+            last, name = rrset.owner, relative(rrset.owner, origin)
+        prefix = f"{name}\t{rrset.ttl}\tIN\t{rr.type_text(rrset.rdtype)}\t"
         for data in rrset.rdatas:
             if serial is not None and rrset.rdtype == rr.SOA:
                 data = rr.soa_with_serial(data, serial)
