@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,17 +17,14 @@ import yaml
 
 from arca_dns import __version__
 from arca_dns.dnssec.keystore import MemoryKeyStore
-from arca_dns.errors import ArcaError
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
 from arca_dns.store.memory import MemoryStore
-from arca_dns.zone import names
-from arca_dns.zone.text import parse
 
 from . import log
 from .app import create_app
 from .auth import hash_key
-from .commands import backup, db, migrate
+from .commands import backup, db, migrate, zone
 from .commands.shared import DEFAULT_CONFIG, ConfigOption, fail, one_line
 from .config import ControllerConfig, read
 from .server import serve as run_server
@@ -41,9 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 key_app = typer.Typer(help="API keys.", no_args_is_help=True)
-zone_app = typer.Typer(help="Zone files.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
-app.add_typer(zone_app, name="zone")
+app.add_typer(zone.app, name="zone")
 app.add_typer(db.app, name="db")
 app.command("migrate")(migrate.migrate)
 app.command("backup")(backup.backup)
@@ -117,31 +112,6 @@ def key_hash() -> None:
     if not key:
         raise fail("there is no key on standard input")
     typer.echo(hash_key(key))
-
-
-@zone_app.command("check")
-def zone_check(
-    file: Annotated[Path, typer.Argument(help="The zone file.")],
-    origin: Annotated[str, typer.Option(help="The zone, where the file has no $ORIGIN.")] = "",
-) -> None:
-    """Say everything that is wrong with a zone file; exit 1 if anything is."""
-    service = Service(MemoryStore(), MemoryKeyStore(), HeadKey.generate())
-    try:
-        body = file.read_bytes()
-    except OSError as error:
-        raise fail(f"{file} cannot be read: {error.strerror}") from None
-    try:
-        parsed = parse(body, names.from_text(origin) if origin else None)
-        outcome = service.create_zone(parsed.origin, parsed.rrsets, actor="check", lines=parsed.lines, dry_run=True)
-    except ArcaError as error:
-        for place in error.places:
-            typer.echo(f"{file}: {place}", err=True)
-        raise fail(f"{file}: {error.message}") from None
-    finally:
-        service.close()
-    for warning in outcome.plan.warnings:
-        typer.echo(f"{file}: warning: {warning}", err=True)
-    typer.echo(f"{file}: {names.to_text(parsed.origin)} is good, {sum(map(len, parsed.rrsets))} records")
 
 
 def main() -> None:
