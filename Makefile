@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH ANSIBLE_COLLECTIONS_PATH
 
-.PHONY: help deps venv demo demo-down test test-unit test-conformance test-sanity test-molecule test-e2e lint fmt build docs bench clean
+.PHONY: help deps venv demo demo-down test test-unit test-conformance test-chaos chaos test-sanity test-molecule test-e2e lint fmt build docs bench clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,13 +41,19 @@ demo-down: venv ## Remove every trace of the demo
 	@rm -rf build .cache/ansible
 
 test: venv ## Run every test there is: the quick ones first
-	@scripts/run-tests lint test-unit test-conformance test-sanity test-molecule test-e2e
+	@scripts/run-tests lint test-unit test-conformance test-chaos test-sanity test-molecule test-e2e
 
 test-unit: venv ## Unit tests of the library and the daemons
 	@python -m pytest tests/unit
 
 test-conformance: venv ## One suite against every implementation of an interface
 	@python -m pytest tests/conformance
+
+test-chaos: venv ## Kill, race and starve controllers on every durable backend, 25 times each
+	@python -m pytest tests/chaos -rP
+
+chaos: venv ## The same, 100 kills each and 8 writers with 250 changes each
+	@ARCA_CHAOS_ROUNDS=100 ARCA_CHAOS_CHANGES=250 python -m pytest tests/chaos -rP
 
 test-sanity: venv ## ansible-test sanity and units, in a scratch collection tree
 	@scripts/ansible-test

@@ -50,6 +50,8 @@ from .head import Head, HeadKey, SignedHead
 #: The one ring there is; more come as more heads.
 RING = "stable"
 _BATCH = 1000
+#: How often a publication is computed anew because writers or another controller were faster.
+_ATTEMPTS = 10
 
 
 def next_serial(style: str, current: int, now: float) -> int:
@@ -165,7 +167,7 @@ class Publisher:
 
     def _run(self, work: Sequence[tuple[bytes, Document | None]], renew: bool) -> None:
         """Sign *work* and commit it with one head; tries again when another controller was faster."""
-        for attempt in range(5):
+        for attempt in range(_ATTEMPTS):
             blobs = self._blobs()
             ready = [item for zone, note in work if (item := self._prepare(blobs, zone, note)) is not None]
             if not ready and not renew:
@@ -173,10 +175,16 @@ class Publisher:
             try:
                 self._commit(blobs, ready)
             except Conflict:
-                if attempt == 4:
+                if attempt == _ATTEMPTS - 1:
                     raise
+                work = self._renewed(work)
                 continue
             return
+
+    def _renewed(self, work: Sequence[tuple[bytes, Document | None]]) -> list[tuple[bytes, Document | None]]:
+        """*work* with its notes as they are now, without what somebody else has published meanwhile."""
+        found = [(zone, note, self._store.get(dirty_key(zone))) for zone, note in work]
+        return [(zone, now) for zone, before, now in found if before is None or now is not None]
 
     def _prepare(self, blobs: Blobs, zone: bytes, note: Document | None) -> _Ready | None:
         """Sign and verify *zone*; a failure is kept in its note and leaves what is published alone."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
-from arca_dns.errors import StoreUnavailable
+from arca_dns.errors import StoreError
 
 from .metrics import Metrics
 
@@ -47,7 +47,7 @@ class Scheduler:
             self._work()
         except Exception as error:  # what fails now may work in the next round; nothing else must stop
             self._metrics.maintenance_failures.inc()
-            known = isinstance(error, StoreUnavailable)  # its sentence says it all
+            known = isinstance(error, StoreError)  # its sentence says it all
             log.error("scheduled work failed", reason=str(error), exc_info=None if known else error)
         else:
             self._metrics.maintenance_success.set(self._clock())
