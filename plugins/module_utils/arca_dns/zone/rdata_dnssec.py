@@ -11,8 +11,8 @@ from __future__ import annotations
 import time
 from base64 import b32hexdecode, b32hexencode
 from binascii import a2b_base64, b2a_base64, unhexlify
-from calendar import timegm
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from struct import Struct
 
@@ -47,8 +47,11 @@ def _seconds(word: bytes) -> int:
     """Unix seconds of ``YYYYMMDDHHmmSS``."""
     if len(word) != 14 or not word.isdigit():
         raise ValueError
-    parts = (word[:4], word[4:6], word[6:8], word[8:10], word[10:12], word[12:])
-    return timegm(tuple(map(int, parts)))
+    day = datetime(int(word[:4]), int(word[4:6]), int(word[6:8]), tzinfo=UTC)  # refuses a day that does not exist
+    hour, minute, second = int(word[8:10]), int(word[10:12]), int(word[12:])
+    if hour > 23 or minute > 59 or second > 59:
+        raise ValueError
+    return int(day.timestamp()) + (hour * 60 + minute) * 60 + second
 
 
 def _base64(words: Sequence[bytes]) -> bytes:
