@@ -123,11 +123,11 @@ class Load:
                 break
             with self._turns[number]:
                 worked = self._turn(connection, chance, f"w{number}-{turn}")
-            self._stop.wait(0 if worked else 0.02)
+            self._stop.wait(0 if worked else 0.05)
         connection.close()
 
     def _turn(self, connection: Connection, chance: random.Random, reason: str) -> bool:
-        """One write; false where there is nothing to do or nobody to ask."""
+        """One write; false where there is nothing to do or nobody answers."""
         attempt = Attempt(f"z{chance.randrange(self.zones)}.chaos.test.", "create", reason)
         try:
             if not self._choose(connection, chance, attempt):
@@ -138,7 +138,7 @@ class Load:
         status = write(connection, attempt)
         if status and status not in EXPECTED:
             self.surprises.append(f"{status} for {attempt}")
-        return True
+        return status not in (0, 503)
 
     def _choose(self, connection: Connection, chance: random.Random, attempt: Attempt) -> bool:
         """Make *attempt* one that fits the zone as it is; returns whether there is one."""
