@@ -26,6 +26,8 @@ max_connections = 200
 shared_buffers = 64MB
 fsync = on
 synchronous_commit = on
+# After a crash, one call for the file system and not one for each of its files.
+recovery_init_sync_method = syncfs
 """
 
 
@@ -78,7 +80,7 @@ class RunningPostgres:
         """Stop, as a system that shuts down would."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(60)
+            self._process.wait(300)
             self._process = None
 
     def kill(self) -> None:

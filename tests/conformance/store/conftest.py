@@ -152,7 +152,7 @@ S = TypeVar("S", RunningPostgres, RunningMysql)
 def _running(server: S) -> Iterator[S]:
     server.start()
     yield server
-    server.stop()
+    server.kill()  # nobody needs what a stop would write
 
 
 def _server_options(name: str) -> Callable[[pytest.FixtureRequest, Path], dict[str, object]]:

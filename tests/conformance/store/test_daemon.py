@@ -127,7 +127,7 @@ def test_a_daemon_whose_database_is_down_says_503_and_works_when_it_is_up(
             assert daemon.ask("/api/v1/zones/a.example.")[0] == 200
             assert daemon.ask("/api/v1/zones", zone("b.example"))[0] == 201
     finally:
-        server.stop()
+        server.kill()
         server.start()
     log = daemon.log.read_text()
     assert "the store does not answer; trying again until it does" in log

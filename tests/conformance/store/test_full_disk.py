@@ -46,7 +46,7 @@ def server(kind: str, disk: SmallDisk, tmp_path: Path) -> Iterator[RunningPostgr
         return
     made.start()
     yield made
-    made.stop()
+    made.kill()
 
 
 def test_a_full_disk_is_said_loses_nothing_and_is_left_behind(
