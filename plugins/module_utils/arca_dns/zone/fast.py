@@ -29,6 +29,11 @@ _SEVERAL = {
     **{b"RRSIG": rr.RRSIG, b"NSEC": rr.NSEC, b"NSEC3": rr.NSEC3, b"DNSKEY": rr.DNSKEY},
 }
 _CACHE = 65536
+_QUOTE = ord('"')
+
+
+#: Many owners have the same values.
+_REPEATED = frozenset({rr.MX, rr.SRV})
 
 
 class _Unlike(Exception):
@@ -80,11 +85,22 @@ class _Types:
         plain, known, pack = rdata.PLAIN[rdtype], self._known, _FIXED.pack
         ttl = self.ttl
 
+        cache: dict[bytes, bytes] = {}
+
+        def read_again(_line: bytes, words: list[bytes], at: int) -> bytes:
+            key = b" ".join(words[at:])
+            found = cache.get(key)
+            if found is None:
+                if len(cache) >= _CACHE:
+                    cache.clear()
+                found = cache[key] = read(_line, words, at)
+            return found
+
         def read(_line: bytes, words: list[bytes], at: int) -> bytes:
             data = plain(words[at:], known)
             return pack(rdtype, 1, ttl, len(data)) + data
 
-        return read
+        return read_again if rdtype in _REPEATED else read
 
     def _wire(self, rdtype: int, words: Sequence[bytes]) -> bytes:
         data = rdata.PLAIN[rdtype](words, self._known)
@@ -93,10 +109,14 @@ class _Types:
     def _text(self, line: bytes, words: list[bytes], at: int) -> bytes:
         if b'"' not in line:
             return self._wire(rr.TXT, words[at:])
-        # Blanks within quotes are kept.
-        head, _quote, rest = line.partition(b'"')
-        if len(head.split()) != at:
+        # Blanks within quotes are kept. No word ahead of the value has a quote, or it would not be usual.
+        if words[at][0] != _QUOTE:
             raise ValueError
+        rest = line.partition(b'"')[2]
+        string, quote, behind = rest.partition(b'"')
+        if quote and not behind.strip() and b"\\" not in string and string.isascii():
+            size = len(string)
+            return _FIXED.pack(rr.TXT, 1, self.ttl, size + 1) + bytes((size,)) + string
         strings = []
         while True:
             string, quote, rest = rest.partition(b'"')
@@ -188,7 +208,7 @@ class FastReader(Reader):
         # A long function with everything in local variables: this is where a large file's time goes.
         nodes, again = self._nodes, self._again
         doubts = rdata.DOUBTS
-        zero = b"\0"
+        plain, zero = names.PLAIN_OCTETS, b"\0"
         last: bytes | None = None  # how the owner was written
         owner = key = b""
         run: list[bytes] = []  # RRs of the owner, without it
@@ -207,7 +227,7 @@ class FastReader(Reader):
                                 nodes[key] += data
                                 again.add(key)
                             run = []
-                        label = names.plain_label(word)
+                        label = word.translate(plain)
                         if zero not in label:
                             owner = lengths[len(label)] + label + origin
                             key = prefix + label
@@ -316,10 +336,14 @@ class FastReader(Reader):
 
 def _joined(owner: bytes, run: list[bytes]) -> bytes:
     """The RRs of *owner* in canonical order."""
+    if len(run) == 2:
+        one, other = run
+        # Plain order is canonical unless two of one type are equal, or of another length or TTL.
+        if one != other and (one[:_HEAD] == other[:_HEAD] or one[:2] != other[:2]):
+            return owner + one + owner + other if one < other else owner + other + owner + one
     run.sort()
     last, kind, head = b"", b"", b""
     for one in run:
-        # Of one type, but equal, or of another length (rdata does not sort by that) or TTL.
         if one[:2] == kind and (one == last or one[:_HEAD] != head):
             run = _canonical(run)
             break

@@ -139,14 +139,11 @@ def read(data: bytes, at: int = 0) -> bytes:
     return data[at : i + 1]
 
 
-# Lower-case letters; 0 for whatever a plain word of a zone file does not hold as it is.
-_PLAIN = bytes(0 if not 0x20 < c < 0x7F or c in b'".;\\@$()' else c + 32 if 65 <= c <= 90 else c for c in range(256))
+#: A table for ``bytes.translate``: letters in lower case, 0 for whatever a label without escapes does not hold.
+PLAIN_OCTETS = bytes(
+    0 if not 0x20 < c < 0x7F or c in b'".;\\@$()' else c + 32 if 65 <= c <= 90 else c for c in range(256)
+)
 _LENGTHS = tuple(bytes((length,)) for length in range(64))
-
-
-def plain_label(word: bytes) -> bytes:
-    """*word* as a label, lower-cased; it holds a 0 if *word* is more or other than one label without escapes."""
-    return word.translate(_PLAIN)
 
 
 def label_lengths(origin: bytes) -> tuple[bytes, ...]:
@@ -182,7 +179,7 @@ class PlainNames(dict[bytes, bytes]):
                 return tail
         else:
             labels.pop()
-        name = b"".join([_LENGTHS[len(label)] + label.translate(_PLAIN) for label in labels])
+        name = b"".join([_LENGTHS[len(label)] + label.translate(PLAIN_OCTETS) for label in labels])
         # Neither an empty label nor an octet that is not plain.
         if not labels or b"\0" in name or len(name) + len(tail) > 255:
             raise ValueError
