@@ -8,7 +8,7 @@ The API and the client in process share this, so both understand the same input 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import InputError, Place, ZoneTextError
@@ -36,7 +36,7 @@ def assemble(
     records: Sequence[Record] = (),
     soa: Soa | None = None,
     default_ttl: int = DEFAULT_TTL,
-) -> tuple[tuple[RRset, ...], dict[_Key, int]]:
+) -> tuple[tuple[RRset, ...], Mapping[_Key, int]]:
     """The RRsets of zone *origin* from a zone file, from *records*, or from both, and the line where each begins.
 
     Records with the owner and type of an RRset in the zone file add to it. Raises :class:`ZoneTextError` with every
@@ -44,7 +44,7 @@ def assemble(
     """
     places: list[Place] = []
     sets: dict[_Key, RRset] = {}
-    lines: dict[_Key, int] = {}
+    lines: Mapping[_Key, int] = {}
     if text is not None:
         try:
             parsed = zone_text.parse(text, origin, default_ttl)
@@ -52,7 +52,7 @@ def assemble(
             places.extend(error.places or [Place(error.message)])
         else:
             sets = {(rrset.owner, rrset.rdtype): rrset for rrset in parsed.rrsets}
-            lines = dict(parsed.lines)
+            lines = parsed.lines
     wanted = _wanted(origin, records, places)
     if soa is not None:
         if (origin, SOA) in sets or any(one.key == (origin, SOA) for one in wanted):

@@ -141,7 +141,7 @@ def _name(text: str) -> bytes:
     return names.from_text(text, names.ROOT)
 
 
-def _assemble(origin: bytes, content: ZoneContent) -> tuple[tuple[RRset, ...], dict[tuple[bytes, int], int]]:
+def _assemble(origin: bytes, content: ZoneContent) -> tuple[tuple[RRset, ...], Mapping[tuple[bytes, int], int]]:
     return assemble(origin, text=content.text, records=content.records, soa=content.soa)
 
 
