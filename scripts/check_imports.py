@@ -41,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "publish": ZONE | {"store", "dnssec", "documents"},
     "moving": ZONE | {"store", "dnssec", "documents", "publish"},  # a store's whole state
     "service": SERVICE,
+    "git_import": SERVICE,  # pushed zone files become versions
     "client": SERVICE | {"moving"},
     "ansible": SERVICE | {"client"},
 }

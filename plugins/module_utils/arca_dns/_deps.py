@@ -63,12 +63,14 @@ except ImportError:
 try:
     import dulwich
     import dulwich.client
+    import dulwich.config
     import dulwich.errors
     import dulwich.graph
     import dulwich.object_format
     import dulwich.objects
     import dulwich.pack
     import dulwich.repo
+    import dulwich.walk
 except ImportError:
     dulwich = None  # type: ignore[assignment]
 

@@ -150,6 +150,11 @@ class Service:
             blobs=self._cache.open,
         )
 
+    @property
+    def store(self) -> Store:
+        """What the service works on."""
+        return self._store
+
     # -- writes -----------------------------------------------------------------------------
 
     def create_zone(
@@ -423,6 +428,15 @@ class Service:
     def edges(self) -> list[JsonObject]:
         """The latest attestation of each edge."""
         return [document.value for document in self._store.scan("edge/")]
+
+    def imports(self) -> list[JsonObject]:
+        """Reports on zone files that people pushed to Git: those that wait, and those that were refused."""
+        found: list[JsonObject] = []
+        key = ""
+        while page := self._store.scan("import/", key):
+            key = page[-1].key
+            found.extend({name: value for name, value in d.value.items() if name != "object"} for d in page)
+        return found
 
     def ready(self) -> None:
         """Raises if the store does not answer."""

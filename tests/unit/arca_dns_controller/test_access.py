@@ -49,6 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET /blobs/{digest}": FOLLOW,
     "POST /blobs/fetch": FOLLOW,
     "GET /edges": READ,
+    "GET /imports": READ,
     "PUT /edges/{edge}/attestation": ATTEST,
     "GET /status": READ,
     "GET /health": {*ROLES},

@@ -84,6 +84,14 @@ def test_a_server_gets_the_options_that_are_set_and_its_password_stays_secret(ba
     assert problems(both) == {f"backend.{backend}.password_file": "leave out this or password"}
 
 
+def test_a_git_remote_stays_secret_and_is_needed_to_push_and_pull() -> None:
+    remote = "https://bob:hunter2@git.example/zones.git"
+    config = load(f"backend: {{type: git, git: {{remote: '{remote}', auto_push: true}}}}", ControllerConfig)
+    assert config.backend.options()["remote"] == Secret(remote)
+    assert "hunter2" not in repr(config)
+    assert problems("backend: {type: git, git: {auto_pull: true}}") == {"backend.git.auto_pull": "needs a remote"}
+
+
 @pytest.mark.parametrize("backend", ["etcd"])
 def test_backends_to_come_are_told_from_unknown_ones(backend: str) -> None:
     assert "is not available in this version" in problems(f"backend: {{type: {backend}}}")["backend.type"]

@@ -52,6 +52,10 @@ BACKENDS: Mapping[str, Mapping[str, tuple[type, bool]]] = {
     "git": {
         "path": (str, True),
         "branch": (str, False),
+        "remote": (Secret, False),
+        "auto_push": (bool, False),
+        "auto_pull": (bool, False),
+        "pull_interval": (float, False),
         "author": (str, False),
         "email": (str, False),
     },
@@ -64,6 +68,7 @@ LATER = ("etcd",)
 _SAYS: Mapping[type, str] = {
     str: "a text that is not empty",
     Secret: "a text",
+    bool: "true or false",
     float: "a number of seconds",
     int: "a whole number above 0",
 }
@@ -128,6 +133,7 @@ def _check(backend_type: str, options: Mapping[str, object]) -> dict[str, Any]:
         fits = {
             str: isinstance(value, str) and value != "",
             Secret: isinstance(value, (str, Secret)),
+            bool: isinstance(value, bool),
             float: number,
             int: number and isinstance(value, int) and value > 0,
         }

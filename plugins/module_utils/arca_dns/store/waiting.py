@@ -65,6 +65,10 @@ class WaitingStore:
             if self._store is not None:
                 self._store.close()
 
+    def opened(self) -> Store:
+        """The store itself. Raises ``StoreUnavailable`` while its backend does not answer."""
+        return self._opened()
+
     def _opened(self) -> Store:
         if self._store is not None:
             return self._store

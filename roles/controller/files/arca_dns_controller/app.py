@@ -14,13 +14,15 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from arca_dns import __version__
-from arca_dns.documents import utc
+from arca_dns.documents import ZoneSettings, utc
+from arca_dns.git_import import GitImport
 from arca_dns.service import Service
 
 from . import models, problem
 from .auth import Authentication, KeyRing
 from .config import ControllerConfig
 from .feed import HeadFeed
+from .imports import ImportRounds
 from .metrics import Metrics
 from .middleware import BodyLimit, EncodedSlashes, Observation
 from .routes import api_router, operations
@@ -40,14 +42,19 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        scheduler = Scheduler(service.maintain, config.publish.maintenance_interval, metrics, clock)
+        schedulers = [Scheduler(service.maintain, config.publish.maintenance_interval, metrics, clock)]
+        if config.backend.type == "git":
+            importer = GitImport(service, ZoneSettings(dnssec=config.dnssec.enabled))
+            schedulers.append(ImportRounds(importer.round, config.backend.git.pull_interval, metrics, clock))
         feed.start()
-        scheduler.start()
+        for scheduler in schedulers:
+            scheduler.start()
         try:
             yield
         finally:
             feed.close()
-            await scheduler.stop()
+            for scheduler in schedulers:
+                await scheduler.stop()
             await feed.join()
 
     app = FastAPI(

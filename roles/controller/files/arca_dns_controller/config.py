@@ -143,12 +143,21 @@ class Mysql:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """A bare Git repository."""
+    """A bare Git repository, and the remote that it is pushed to and pulled from."""
 
     path: AbsolutePath = f"{STATE}/zones.git"
     branch: Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9_-]*", "letters, digits, - and _")] = "main"
+    remote: Secret | None = None  # a URL may hold a password
+    auto_push: bool = False
+    auto_pull: bool = False
+    pull_interval: Annotated[Seconds, Range(1, 86400)] = 30.0
     author: str = "arca.dns"
     email: str = "arca-dns@localhost"
+
+    def __post_init__(self) -> None:
+        for name in ("auto_push", "auto_pull"):
+            if getattr(self, name) and not self.remote:
+                raise ConfigError("no remote", [Place("needs a remote", pointer=name)])
 
 
 @dataclass(frozen=True, slots=True)

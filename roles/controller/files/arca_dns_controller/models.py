@@ -283,6 +283,46 @@ class EdgeList(_Given):
     edges: list[dict[str, Any]]
 
 
+class ImportPlace(_Given):
+    """Where a pushed zone file is wrong."""
+
+    message: str
+    line: int | None
+    column: int | None
+    pointer: str | None
+
+
+class Import(_Given):
+    """A pushed zone file that waits, was refused, or met another change of its zone; `problem` says what to do."""
+
+    zone: str | None
+    file: str
+    commit: str
+    author: str
+    email: str
+    subject: str
+    state: Literal["pending", "refused", "conflict"]
+    problem: str | None
+    places: list[ImportPlace]
+    version: str | None = Field(default=None, description="The zone's version that the file was to replace.")
+
+
+class GitRemote(_Given):
+    """The remote of the Git backend."""
+
+    url: str
+    push_problem: str | None
+    pull_problem: str | None
+    pushed: str | None
+
+
+class ImportList(_Given):
+    """What became of pushed zone files; those that were taken are versions and not listed here."""
+
+    imports: list[Import]
+    remote: GitRemote | None
+
+
 class State(_Given):
     """Whether the controller works."""
 

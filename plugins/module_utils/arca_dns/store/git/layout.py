@@ -127,7 +127,7 @@ def describe(writes: Mapping[str, JsonObject], deletes: Collection[str]) -> Mess
     if versions:
         actors = {str(value.get("actor", "")) for _key, value in versions}
         reasons = {str(value.get("reason", "")) for _key, value in versions}
-        zones = _names([key.split("/")[1] for key, _value in versions])
+        zones = listing([key.split("/")[1] for key, _value in versions])
         reason = _line(next(iter(reasons))) if len(reasons) == 1 else ""
         details = [
             f"{key.split('/')[1]} {value.get('version')} serial {value.get('serial')}" for key, value in versions
@@ -137,15 +137,16 @@ def describe(writes: Mapping[str, JsonObject], deletes: Collection[str]) -> Mess
     published = {key.split("/", 1)[1]: value for key, value in writes.items() if key.startswith("published/")}
     removed = [key.split("/", 1)[1] for key in deletes if key.startswith("published/")]
     if published or removed:
-        text = f"Publish {_names(sorted(published))}" if published else f"Withdraw {_names(sorted(removed))}"
+        text = f"Publish {listing(sorted(published))}" if published else f"Withdraw {listing(sorted(removed))}"
         details = [f"{zone} serial {value.get('serial')}" for zone, value in sorted(published.items())]
         return Message(None, text + "\n\n" + "\n".join(details + [f"{zone} removed" for zone in sorted(removed)]))
     keys = sorted({*writes, *deletes})
-    text = f"Write {_names(keys)}" if writes else f"Delete {_names(keys)}" if deletes else "Write nothing"
+    text = f"Write {listing(keys)}" if writes else f"Delete {listing(keys)}" if deletes else "Write nothing"
     return Message(None, text)
 
 
-def _names(items: list[str]) -> str:
+def listing(items: list[str]) -> str:
+    """The first of *items*, and how many more there are."""
     shown = ", ".join(_line(item) for item in items[:3])
     return shown if len(items) <= 3 else f"{shown} and {len(items) - 3} more"
 

@@ -24,6 +24,7 @@ from ...errors import IntegrityError, StoreError, StoreUnavailable
 
 FILE = 0o100644
 FOLDER = 0o040000
+_SUBMODULE = 0o160000  # a commit of another repository: none of ours
 #: A folder's entries: name → (mode, object).
 Entries: TypeAlias = "Mapping[bytes, tuple[int, bytes]]"
 #: Changes of a folder: path → content's object, or ``None`` for a removal.
@@ -177,9 +178,13 @@ class Repository:
 
     def is_ancestor(self, old: bytes, new: bytes) -> bool:
         """Whether *old* is *new* or in its history."""
+        return is_ancestor(self.repo, old, new)
+
+    def merge_base(self, one: bytes, other: bytes) -> bytes | None:
+        """The commit that both have in their history, the newest; ``None`` if they have nothing in common."""
         graph: Any = dulwich.graph
-        found: bool = old == new or graph.can_fast_forward(self.repo, old, new)
-        return found
+        found: list[bytes] = graph.find_merge_base(self.repo, [one, other])
+        return found[-1] if found else None
 
     def edit(self, folder: bytes | None, edits: Edits, new: dict[bytes, Any]) -> bytes | None:
         """*folder* with *edits*; ``None`` if nothing is left. Its new objects go to *new*."""
@@ -217,7 +222,7 @@ class Repository:
         before, after = self.entries(old), self.entries(new)
         for name in sorted({**before, **after}):
             left, right = before.get(name), after.get(name)
-            if left == right:
+            if left == right or _SUBMODULE in {left and left[0], right and right[0]}:
                 continue
             left_folder = left[1] if left and left[0] == FOLDER else None
             right_folder = right[1] if right and right[0] == FOLDER else None
@@ -304,6 +309,13 @@ class Repository:
         self._folders[sha] = entries
         while len(self._folders) > _CACHED_FOLDERS:
             self._folders.popitem(last=False)
+
+
+def is_ancestor(repo: Any, old: bytes, new: bytes) -> bool:
+    """Whether *old* is *new* or in its history, whatever clocks the commits were made by."""
+    graph: Any = dulwich.graph
+    found: bool = old == new or graph.find_merge_base(repo, [old, new]) == [old]
+    return found
 
 
 def explain(error: OSError) -> str:

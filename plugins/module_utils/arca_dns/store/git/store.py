@@ -21,10 +21,11 @@ from typing import Any
 from ..._deps import dulwich, require
 from ...errors import ArcaError, Conflict, IntegrityError, StoreUnavailable
 from ...zone.tree import Blobs
-from ..base import Changes, Document, Transaction
+from ..base import Changes, Document, JsonObject, Transaction
 from ..common import GRACE_SECONDS, broken_preconditions, decode, encode, validate
 from . import files, layout
 from .layout import Line
+from .remote import Pusher, Remote
 from .repository import Repository, explain
 from .staging import Ages, Staged
 
@@ -36,6 +37,8 @@ _ROUND = 32
 _FLAT = 500
 _RECENT = 20_000
 _SHARDS = 2048
+#: Revisions for which deletions are remembered.
+_REMEMBERED = 100_000
 _BLOB_CACHE = 64 << 20
 
 
@@ -61,6 +64,9 @@ class GitStore:
         branch: str = "main",
         author: str = "arca.dns",
         email: str = "arca-dns@localhost",
+        remote: Remote | None = None,
+        auto_push: bool = False,
+        auto_pull: bool = False,
         grace: float = GRACE_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -71,6 +77,11 @@ class GitStore:
         self._email = email
         self._grace = grace
         self._clock = clock
+        self._remote = remote
+        self._auto_pull = auto_pull
+        self._pusher = Pusher(remote, self._pushable, clock) if remote is not None and auto_push else None
+        #: Why the last pull failed, ``None`` if it did not.
+        self.pull_problem: str | None = None
         self._writing = threading.Lock()
         self._lock = threading.RLock()  # the index and the objects
         self._changed = threading.Condition()
@@ -85,8 +96,6 @@ class GitStore:
         self._recent_after = 0
         self._shards: dict[bytes, dict[str, Line]] = {}  # files of documents, parsed, those written last
         self._commits = 0
-        #: Called after each commit of this handle.
-        self.committed: Callable[[], None] = lambda: None
         with self._errors():
             self._repository = Repository(path, branch)
             self._staged = Staged(self._repository.folder / "staged")
@@ -127,13 +136,16 @@ class GitStore:
         validate(transaction)
         texts = {key: encode(value) for key, value in transaction.writes.items()}
         with self._errors(), self._writer():
+            settled = self._settled(transaction)
             found = {key: self._lines[key].revision for key in transaction.preconditions if self._exists(key)}
             broken = broken_preconditions(transaction, found)
             if broken:
                 raise Conflict(f"the store has moved on: {broken}")
             revision = self._revision + 1
             lines = {key: Line(key, revision, text) for key, text in texts.items()}
-            lines.update((key, Line(key, revision, None)) for key in transaction.deletes if self._exists(key))
+            lines.update(
+                (key, Line(key, revision, None)) for key in (*transaction.deletes, *settled) if self._exists(key)
+            )
             message = layout.describe(transaction.writes, transaction.deletes) if addition is None else addition.message
             with self._lock:
                 new: dict[bytes, Any] = {}
@@ -149,12 +161,15 @@ class GitStore:
                 self._take(lines.values(), revision)
                 self._head, self._tree = head, tree
                 self._stamp = self._repository.stamp(self._truth)
+                if addition is not None:
+                    self._foreign = None
+                    self._follow(head)
                 if len(self._staged):
                     self._staged.keep(())
         with self._changed:
             self._commits += 1
             self._changed.notify_all()
-        self.committed()
+        self.push_soon()
         return revision
 
     def read_blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
@@ -201,7 +216,8 @@ class GitStore:
             with self._reading():
                 left = deadline - time.monotonic()
                 if self._revision > after or left <= 0:
-                    return Changes(self._revision, self._since(after))
+                    complete = after == 0 or after >= self._revision - _REMEMBERED
+                    return Changes(self._revision, self._since(after), complete)
             with self._changed:
                 self._changed.wait_for(lambda seen=commits: self._commits != seen, min(left, _POLL_SECONDS))  # type: ignore[misc]
 
@@ -235,7 +251,9 @@ class GitStore:
             return len(removed) + len(staged) - len(young)
 
     def close(self) -> None:
-        """Give back files."""
+        """Push what waits to be pushed, and give back files."""
+        if self._pusher is not None:
+            self._pusher.close()
         with self._writing, self._lock:
             self._staged.close()
             self._ages.close()
@@ -278,11 +296,55 @@ class GitStore:
         with self._errors(), self._writer(), self._lock:
             return None if self._head is None else self._follow(self._head)
 
+    def file_content(self, item: str) -> bytes:
+        """The bytes of a file by its object."""
+        with self._reading():
+            content: bytes = self._repository.read(item.encode()).data
+            return content
+
+    def pull(self) -> bytes | None:
+        """The commit of the remote's branch, fetched; ``None`` without one, or where nothing is to be pulled."""
+        if self._remote is None or not self._auto_pull:
+            return None
+        try:
+            found = self._remote.fetch()
+        except StoreUnavailable as error:
+            self.pull_problem = str(error)
+            raise
+        self.pull_problem = None
+        with self._errors(), self._lock:
+            self._repository.sync_packs()
+        return found
+
+    def push_soon(self, *, now: bool = False) -> None:
+        """Let the head be pushed in the background, where that is wanted; *now* as :meth:`.Pusher.wake` says."""
+        if self._pusher is not None:
+            self._pusher.wake(now=now)
+
+    def remote_state(self) -> JsonObject | None:
+        """What is known of the remote; ``None`` without one."""
+        if self._remote is None:
+            return None
+        pusher = self._pusher
+        return {
+            "url": self._remote.shown,
+            "push_problem": None if pusher is None else pusher.problem,
+            "pull_problem": self.pull_problem,
+            "pushed": None if pusher is None else pusher.pushed,
+        }
+
     # -- inside -----------------------------------------------------------------------------
 
+    def _pushable(self) -> bytes:
+        with self.opened() as (_repository, head):
+            return head
+
     def _begin(self) -> None:
-        """The first commit; or the state that a clone brought with it."""
+        """The first commit; or the state that a clone brought with it, or that the remote has."""
         held = self._repository.resolve(self.branch)
+        if held is None and self._remote is not None:
+            held = self._remote.fetch()  # not reached: a second history must not begin
+            self._repository.sync_packs()
         if held is not None and self._repository.find(self._repository.read(held).tree, (layout.STATE,)) is not None:
             self._repository.move(self._truth, None, held)
             self._refresh()
@@ -343,6 +405,23 @@ class GitStore:
         new[sha] = commit
         return sha
 
+    def _settled(self, transaction: Transaction) -> list[str]:
+        """The reports on pushed files that *transaction* settles: those of its zones.
+
+        One that waits is settled only by the version that it asks for.
+        """
+        versions = [value for key, value in transaction.writes.items() if key.startswith("version/")]
+        made = {(value.get("actor"), value.get("reason")) for value in versions}
+        settled = []
+        for key in (*transaction.writes, *transaction.deletes):
+            report = layout.IMPORT + key.removeprefix("zone/")
+            line = self._lines.get(report) if key.startswith("zone/") else None
+            if line is not None and line.value is not None and report not in transaction.writes:
+                pushed = decode(line.value)
+                if pushed.get("state") != "pending" or (pushed.get("author"), pushed.get("subject")) in made:
+                    settled.append(report)
+        return settled
+
     def _email_of(self, transaction: Transaction) -> str:
         """Of a version that comes from a file somebody pushed: theirs."""
         for key in transaction.writes:
@@ -362,7 +441,12 @@ class GitStore:
         edits: dict[layout.Path, bytes | None] = {}
         for path, part in changed.items():
             held = self._repository.find(self._tree, path)
-            after = {**self._lines_of(held), **part}
+            oldest = self._revision - _REMEMBERED
+            after = {
+                key: line
+                for key, line in {**self._lines_of(held), **part}.items()
+                if line.value is not None or line.revision > oldest
+            }
             edits[path] = sha = self._blob_object(layout.write_lines(after), new)
             self._shards[sha] = after
             if len(self._shards) > _SHARDS:
