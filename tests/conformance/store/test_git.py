@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from arca_dns.dnssec.keystore import MemoryKeyStore
-from arca_dns.errors import StoreError
+from arca_dns.errors import IntegrityError, StoreError
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
 from arca_dns.store.base import Transaction
 from arca_dns.store.git import GitStore
+from arca_dns.store.git.repository import Repository
 from arca_dns.store.open import open_store
 from arca_dns.zone import names
 from arca_dns.zone.text import parse
@@ -182,3 +183,54 @@ def test_a_folder_that_is_no_repository_is_refused_with_what_to_do(tmp_path) -> 
     git(tmp_path, "init", "-q", "work")
     with pytest.raises(StoreError, match="has a working tree"):
         open_store("git", {"path": str(tmp_path / "work")})
+
+
+def test_a_join_of_packs_that_was_cut_short_loses_nothing_when_it_is_repeated(path) -> None:
+    with closing(open_store("git", {"path": str(path)})) as store:
+        for number in range(20):
+            store.commit(Transaction(writes={f"k/{number}": {"n": number}}))
+    packs = path / "objects" / "pack"
+    sources = {file.name: file.read_bytes() for file in packs.iterdir()}
+    for _ in range(3):
+        repository = Repository(path, "main")
+        repository.join_packs(least=2)
+        repository.close()
+        for name, content in sources.items():  # as if it had died before it removed them
+            if not (packs / name).exists():
+                (packs / name).write_bytes(content)
+        git(path, "fsck", "--full", "--strict")
+    repository = Repository(path, "main")
+    repository.join_packs(least=2)
+    repository.close()
+    assert len(list(packs.glob("*.pack"))) == 1
+    git(path, "fsck", "--full", "--strict")
+    with closing(open_store("git", {"path": str(path)})) as store:
+        assert len(store.scan("k/")) == 20
+
+
+def test_a_damaged_object_is_named_and_a_clone_repairs_it(service, path, tmp_path) -> None:
+    write_zone(service, "example.com.", "192.0.2.80")
+    origin = names.from_text("example.com.")
+    git(tmp_path, "clone", "-q", "--bare", "--no-local", str(path), "copy.git")
+    packs = path / "objects" / "pack"
+    service.close()
+    damaged = max(packs.glob("*.pack"), key=lambda pack: pack.stat().st_size)
+    content = bytearray(damaged.read_bytes())
+    content[40:-40:7] = bytes(len(content[40:-40:7]))
+    damaged.chmod(0o644)
+    damaged.write_bytes(content)
+    with pytest.raises(IntegrityError, match=r"is damaged in .*zones.git: `git fsck` says what else is"):
+        read_all(path, origin)
+    damaged.unlink()
+    damaged.with_suffix(".idx").unlink()
+    for file in (tmp_path / "copy.git" / "objects" / "pack").iterdir():
+        (packs / file.name).write_bytes(file.read_bytes())
+    read_all(path, origin)
+    git(path, "fsck", "--full", "--strict")
+
+
+def read_all(path: Path, origin: bytes) -> None:
+    with closing(open_store("git", {"path": str(path)})) as store:
+        opened = Service(store, MemoryKeyStore(), HeadKey.generate())
+        assert list(opened.rrsets(origin))
+        assert all(opened.signed_zone(origin)[1].items())

@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import time
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -55,9 +56,14 @@ class Repository:
         self.path = path
         self.folder = path / "arca"  # what is not Git's: lock, staged blobs
         self._lock_file = -1
-        self._make(branch)
-        self.repo: Any = dulwich.repo.Repo(str(path))
         self._folders: OrderedDict[bytes, Entries] = OrderedDict()
+        self.repo: Any = None
+        try:
+            self._make(branch)
+            self.repo = dulwich.repo.Repo(str(path))
+        except BaseException:
+            self.close()
+            raise
 
     def _make(self, branch: str) -> None:
         there = self.path.exists() and any(self.path.iterdir())
@@ -75,7 +81,8 @@ class Repository:
 
     def close(self) -> None:
         """Give back files."""
-        self.repo.close()
+        if self.repo is not None:
+            self.repo.close()
         if self._lock_file >= 0:
             os.close(self._lock_file)
             self._lock_file = -1
@@ -147,13 +154,20 @@ class Repository:
     # -- objects ----------------------------------------------------------------------------
 
     def read(self, sha: bytes) -> Any:
-        """The object *sha*. Raises :class:`IntegrityError` if it is missing."""
+        """The object *sha*. Raises :class:`IntegrityError` if it is missing or damaged."""
+        errors = dulwich.errors
+        damage = (zlib.error, errors.ChecksumMismatch, errors.ObjectFormatException, errors.ApplyDeltaError)
         try:
             return self.repo.object_store[sha]
         except KeyError:
-            raise IntegrityError(
-                f"object {sha.decode()} is missing in {self.path}: see what `git fsck` says, and fetch from a clone"
-            ) from None
+            state = "missing"
+        except damage:
+            state = "damaged"
+        # Not raised from those: they hold pieces of the pack, which then could not be closed.
+        raise IntegrityError(
+            f"object {sha.decode()} is {state} in {self.path}: `git fsck` says what else is. Stop the controller,"
+            " take damaged packs out of objects/pack, and put those of a clone or of the remote there"
+        )
 
     def entries(self, sha: bytes | None) -> Entries:
         """The entries of the folder *sha*; of none, none."""
@@ -239,9 +253,9 @@ class Repository:
             if item is not None:
                 yield path, item
 
-    def write(self, objects: Mapping[bytes, Any]) -> None:
-        """Put *objects* on disk, in one pack."""
-        pack, index = self.folder / "new.pack", self.folder / "new.idx"
+    def write(self, objects: Mapping[bytes, Any], name: str = "new") -> Path:
+        """Put *objects* on disk, in one pack; returns its index. *name* is that of the files until they are whole."""
+        pack, index = self.folder / f"{name}.pack", self.folder / f"{name}.idx"
         for left in (pack, index):
             left.unlink(missing_ok=True)
         with pack.open("wb") as file:
@@ -256,14 +270,28 @@ class Repository:
         with index.open("wb") as file:
             dulwich.pack.write_pack_index_v2(file, sorted((k, v[0], v[1]) for k, v in places.items()), checksum)
             _sync(file)
-        name = self.path / "objects" / "pack" / f"pack-{checksum.hex()}"
+        target = self.path / "objects" / "pack" / f"pack-{checksum.hex()}"
         for made, suffix in ((pack, ".pack"), (index, ".idx")):  # a pack without an index is not looked at
             made.chmod(0o444)
-            made.rename(name.with_suffix(suffix))
-        _sync_folder(name.parent)
+            made.rename(target.with_suffix(suffix))
+        _sync_folder(target.parent)
+        return target.with_suffix(".idx")
 
-    def join_packs(self) -> None:
-        """Join packs of one size class once there are many; needs :meth:`locked`. Objects are copied as they are."""
+    def join_packs(self, least: int = _PACKS_PER_CLASS) -> None:
+        """Join packs of one size class once there are *least*, unless another process does. May run beside all else.
+
+        New packs come and no object goes, so nobody need wait.
+        """
+        lock = os.open(self.folder / "join", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._join_packs(least)
+        except BlockingIOError:
+            return
+        finally:
+            os.close(lock)
+
+    def _join_packs(self, least: int) -> None:
         folder = self.path / "objects" / "pack"
         classes: dict[bool, list[Path]] = {}
         for index in folder.glob("pack-*.idx"):
@@ -271,7 +299,7 @@ class Repository:
             if size < _MEDIUM_INDEX * _PACKS_PER_CLASS:
                 classes.setdefault(size < _MEDIUM_INDEX, []).append(index)
         for indexes in classes.values():
-            if len(indexes) < _PACKS_PER_CLASS:
+            if len(indexes) < least:
                 continue
             packs = [
                 dulwich.pack.Pack(str(index.with_suffix("")), object_format=dulwich.object_format.DEFAULT_OBJECT_FORMAT)
@@ -279,12 +307,14 @@ class Repository:
             ]
             try:
                 objects: dict[bytes, Any] = {item.id: item for pack in packs for item in pack.iterobjects()}
-                self.write(objects)
+                joined = self.write(objects, "joined")
             finally:
                 for pack in packs:
                     pack.close()
             for index in indexes:
-                index.unlink()
+                if index == joined:  # one of them held all the others, left by a join that died
+                    continue
+                index.unlink(missing_ok=True)
                 index.with_suffix(".pack").unlink(missing_ok=True)
                 index.with_suffix(".rev").unlink(missing_ok=True)
 

@@ -82,6 +82,7 @@ class GitStore:
         self._pusher = Pusher(remote, self._pushable, clock) if remote is not None and auto_push else None
         #: Why the last pull failed, ``None`` if it did not.
         self.pull_problem: str | None = None
+        self._joining: threading.Thread | None = None
         self._writing = threading.Lock()
         self._lock = threading.RLock()  # the index and the objects
         self._changed = threading.Condition()
@@ -101,12 +102,16 @@ class GitStore:
             self._staged = Staged(self._repository.folder / "staged")
             self._ages = Ages(self._repository.folder / "ages")
             self._blobs = Blobs(lambda digests: self.read_blobs(digests), cache_bytes=_BLOB_CACHE)
-            with self._writer():
-                if self._head is None:
-                    self._begin()
-                elif self._repository.resolve(self.branch) != self._head:
-                    self._follow(self._head)
-                self._repository.join_packs()
+            try:
+                with self._writer():
+                    if self._head is None:
+                        self._begin()
+                    elif self._repository.resolve(self.branch) != self._head:
+                        self._follow(self._head)
+            except BaseException:
+                self.close()
+                raise
+        self._tidy()
 
     # -- the interface ----------------------------------------------------------------------
 
@@ -165,7 +170,8 @@ class GitStore:
                     self._foreign = None
                     self._follow(head)
                 if len(self._staged):
-                    self._staged.keep(())
+                    with suppress(OSError):  # acknowledged already; what is left is taken once more, to no effect
+                        self._staged.keep(())
         with self._changed:
             self._commits += 1
             self._changed.notify_all()
@@ -254,6 +260,8 @@ class GitStore:
         """Push what waits to be pushed, and give back files."""
         if self._pusher is not None:
             self._pusher.close()
+        if self._joining is not None:
+            self._joining.join()
         with self._writing, self._lock:
             self._staged.close()
             self._ages.close()
@@ -367,7 +375,7 @@ class GitStore:
             self._foreign = branch
             return branch
         # Not synced: what is acknowledged has a reference of its own. One that another Git program holds follows later.
-        with suppress(StoreUnavailable):
+        with suppress(StoreUnavailable, OSError):
             self._repository.move(self.branch, branch, head, durable=False)
         return None
 
@@ -380,6 +388,16 @@ class GitStore:
         with self._lock:
             self._follow(head, old)
         if self._revision % _ROUND == 0:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Join packs beside all else."""
+        if self._joining is None or not self._joining.is_alive():
+            self._joining = threading.Thread(target=self._join, name="git-join", daemon=True)
+            self._joining.start()
+
+    def _join(self) -> None:
+        with suppress(Exception):  # packs stay as they are; what is wrong with one shows when it is read
             self._repository.join_packs()
 
     def _make_commit(
@@ -497,7 +515,10 @@ class GitStore:
         item = self._repository.find(self._tree, layout.blob_path(digest))
         if item is None:
             return None
-        found: bytes = self._repository.read(item).data
+        try:
+            found: bytes = self._repository.read(item).data
+        except IntegrityError:
+            return b""  # what is damaged does not hash to its name: that is told where it is read, by its name
         return found
 
     def _exists(self, key: str) -> bool:
