@@ -100,7 +100,8 @@ def initialise(config: ControllerConfig, environ: Mapping[str, str] | None = Non
         _publish_key(config.publish.head_public_key_file, head_key.public_text(), created)
     except OSError as error:
         raise KeyUnavailable(f"the head key cannot be written: {error}") from None
-    database = Path(config.backend.sqlite.path) if config.backend.type == "sqlite" else None
+    files = {"sqlite": config.backend.sqlite.path, "git": config.backend.git.path}
+    database = Path(files[config.backend.type]) if config.backend.type in files else None
     if database is not None and not database.exists():
         created.append(str(database))
     open_service(config, environ).close()
