@@ -205,6 +205,13 @@ def _refuse_comments(lines: Sequence[str]) -> None:
         raise ZoneTextError("a ';' begins a comment: put the whole text in double quotes")
 
 
+def from_parsed(rdtype: int, parsed: dns.rdata.Rdata) -> bytes:
+    """The canonical wire form of a value that dnspython has read; its names must be absolute."""
+    wire = cast(bytes, parsed.to_wire(None, None, None, rdtype in LOWERED))
+    # Label lengths are at most 63, below the letters.
+    return wire.lower() if rdtype in _ONLY_NAMES else wire
+
+
 def from_fields(rdtype: int, fields: Sequence[str], origin: bytes | None) -> bytes:
     """As :func:`from_text`, from the words of the value as they are written, quotes and escapes included."""
     plain = PLAIN.get(rdtype)
@@ -223,7 +230,7 @@ def from_fields(rdtype: int, fields: Sequence[str], origin: bytes | None) -> byt
             None if origin is None else _dns_name(origin),
             False,
         )
-        wire = cast(bytes, parsed.to_wire(None, None, None, rdtype in LOWERED))
+        wire = from_parsed(rdtype, parsed)
     except dns.name.NeedAbsoluteNameOrOrigin:
         raise ZoneTextError(
             f"{rr.type_text(rdtype)} value {_short(text)} has a name without final dot, and no origin is known: "
@@ -231,9 +238,6 @@ def from_fields(rdtype: int, fields: Sequence[str], origin: bytes | None) -> byt
         ) from None
     except (dns.exception.DNSException, ValueError, OverflowError, IndexError, StructError, AttributeError) as error:
         raise ZoneTextError(_explain(rdtype, text, error)) from None
-    if rdtype in _ONLY_NAMES:
-        # Label lengths are at most 63, below the letters.
-        wire = wire.lower()
     if len(wire) > 65535:
         raise ZoneTextError(f"{rr.type_text(rdtype)} value is {len(wire)} octets long; a record holds at most 65535")
     return wire
