@@ -1,0 +1,281 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Signing a zone: ours beside the signers of other servers, in turn, each in a process of its own.
+
+A first signing begins with a zone file; ours ends with the signed tree, the others' with a zone file. One change, 1,000
+changes and the renewal of a tenth of the signatures are measured in the process that signed first. The ratio is the
+CPU time of kzonesign over that of the row; the share is that of the signatures that ``openssl speed`` makes on all
+cores. Memory is the peak of the process tree, pages that processes share counted in each.
+Kinds, denials and sizes may be given: ``bench_signing.py host nsec 1000 100000``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Thread
+from typing import NamedTuple
+
+from bench_parse import zone
+
+SIZES = (1_000, 100_000, 1_000_000)
+KINDS = ("host", "tld")
+DENIALS = ("nsec", "nsec3")
+ROUNDS = 3
+PEER = "kzonesign"
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+# Prints a line for each job: its name, wall and CPU seconds, the RRSIGs made.
+OURS = """
+import resource, sys, time
+from pathlib import Path
+from arca_dns.dnssec.keys import generate_keys
+from arca_dns.dnssec.policy import Policy
+from arca_dns.dnssec.signer import resign, sign_zone
+from arca_dns.dnssec.verifier import verify_change, verify_zone
+from arca_dns.dnssec.window import epoch_of
+from arca_dns.zone import rr
+from arca_dns.zone.text import parse
+from arca_dns.zone.tree import Blobs, ZoneRoot, diff
+
+def cpu():
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in spent)
+
+def timed(name, work):
+    wall, used = time.perf_counter(), cpu()
+    result = work()
+    print(f"{name};{time.perf_counter() - wall};{cpu() - used};{made(result)}", flush=True)
+    return result
+
+def count(data):
+    return sum(record.rdtype == rr.RRSIG for record in rr.iterate(data)) if data else 0
+
+def made(zone):
+    if not isinstance(zone, ZoneRoot):
+        return 0
+    if last is None:
+        return sum(count(data) for _owner, data in zone.items())
+    return sum(fresh(old, new) for _owner, old, new in last.diff(zone))
+
+def fresh(old, new):
+    held = {r.rdata for r in rr.iterate(old or b"") if r.rdtype == rr.RRSIG}
+    return sum(r.rdtype == rr.RRSIG and r.rdata not in held for r in rr.iterate(new or b""))
+
+def first():
+    parsed = parse(Path(sys.argv[1]).read_bytes())
+    source = ZoneRoot.build(blobs, parsed.origin, parsed.nodes())
+    sources.append(source)
+    return sign_zone(blobs, source, keys, policy, epoch, 1)
+
+last, sources = None, []
+blobs = Blobs.memory()
+policy = Policy(denial=sys.argv[2])
+keys = generate_keys(policy, b"\\x07example\\0")
+epoch = epoch_of(policy, int(time.time()))
+signed = timed("first signing", first)
+source = sources[0]
+timed("verification", lambda: verify_zone(signed, int(time.time())))
+
+def changed(number):
+    edits = {}
+    for i in range(number):
+        label = b"new-%d" % i
+        owner = bytes((len(label),)) + label + source.origin
+        edits[owner] = rr.RRset(owner, rr.A, 3600, (b"\\xc0\\0\\2\\1",)).wire()
+    return source.update(edits)
+
+last = signed
+for number in (1, 1000):
+    after = changed(number)
+    work = lambda: resign(blobs, source, after, signed, keys, policy, epoch, 2)
+    name = f"{number:,} new names" if number > 1 else "one new name"
+    new = timed(name, work)
+    timed(f"{name}, verification", lambda: verify_change(signed, new, int(time.time())))
+later = epoch_of(policy, epoch + policy.period // 10)
+timed("a tenth renewed", lambda: resign(blobs, source, source, signed, keys, policy, later, 2))
+"""
+
+
+class Cost(NamedTuple):
+    """What one job took; *signatures* is 0 where they are not counted."""
+
+    seconds: float
+    cpu: float
+    peak: float  # MiB
+    signatures: int = 0
+
+
+def peers(kind: str, denial: str, size: int, folder: Path) -> dict[str, list[str]]:
+    """The commands that sign the zone file in *folder*, by name; their keys are made here."""
+    source = folder / f"{kind}-{size}.zone"
+    signed = folder / "signed"
+    signed.mkdir(exist_ok=True)
+    found = {name: _tool(name) for name in (PEER, "ldns-signzone", "dnssec-signzone", "dnssec-keygen")}
+    nsec3 = denial == "nsec3"
+    config = folder / "knot.conf"
+    config.write_text(
+        f"database:\n  storage: {folder}\n"
+        f"policy:\n  - id: bench\n    algorithm: ecdsap256sha256\n    nsec3: {'on' if nsec3 else 'off'}\n"
+        f"    nsec3-iterations: 0\n    nsec3-salt-length: 0\n    signing-threads: {os.cpu_count()}\n"
+        f"zone:\n  - domain: example.\n    file: {source}\n    dnssec-signing: on\n    dnssec-policy: bench\n"
+    )
+    keys = _bind_keys(found["dnssec-keygen"], folder)
+    return {
+        PEER: [found[PEER], "-c", str(config), "-o", str(signed), "example."],
+        "ldns-signzone": [
+            found["ldns-signzone"],
+            *(["-n", "-t", "0"] if nsec3 else []),
+            *["-o", "example.", "-f", str(signed / "ldns"), str(source)],
+            *map(str, keys),
+        ],
+        "dnssec-signzone": [
+            found["dnssec-signzone"],
+            *(["-3", "-", "-H", "0"] if nsec3 else []),
+            *["-P", "-Q", "-S", "-K", str(folder), "-n", str(os.cpu_count()), "-o", "example."],
+            *["-f", str(signed / "bind"), str(source)],
+        ],
+    }
+
+
+def _tool(name: str) -> str:
+    tool = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if tool is None:
+        raise SystemExit(f"{name} is missing; requirements/apt.txt has its package")
+    return tool
+
+
+def _bind_keys(keygen: str, folder: Path) -> list[Path]:
+    if not any(folder.glob("Kexample.*.private")):
+        for flags in ([], ["-f", "KSK"]):
+            command = [keygen, "-q", "-a", "ECDSAP256SHA256", *flags, "-K", str(folder), "example."]
+            subprocess.run(command, check=True, capture_output=True)
+    return sorted(file.with_suffix("") for file in folder.glob("Kexample.*.private"))
+
+
+def run(command: list[str], folder: Path) -> tuple[Cost, str]:
+    """What one run of *command* cost, and what it printed."""
+    start = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
+    done = Event()
+    peaks = [0.0]
+    watcher = Thread(target=_watch, args=(process.pid, done, peaks))
+    watcher.start()
+    output, said = process.communicate()
+    seconds = time.perf_counter() - start
+    done.set()
+    watcher.join()
+    if process.returncode:
+        raise SystemExit(f"{command[0]} failed: {said.strip()}")
+    return Cost(seconds, 0, peaks[0]), output
+
+
+def _watch(pid: int, done: Event, peaks: list[float]) -> None:
+    while not done.wait(0.05):
+        peaks[0] = max(peaks[0], sum(_resident(process) for process in _family(pid)))
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = file.read_text().split()
+        except OSError:  # it has just ended
+            continue
+        for child in children:
+            yield from _family(int(child))
+
+
+def _resident(pid: int) -> float:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 2**20
+    except (OSError, IndexError):  # it has just ended
+        return 0.0
+
+
+def cpu_of_children() -> float:
+    """CPU seconds of all processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def jobs(kind: str, denial: str, size: int, folder: Path) -> Iterator[tuple[str, str, Cost]]:
+    """(job, tool, its cost), each once."""
+    for tool, command in peers(kind, denial, size, folder).items():
+        before = cpu_of_children()
+        cost, _output = run(command, folder)
+        yield "first signing", tool, cost._replace(cpu=cpu_of_children() - before)
+    command = [sys.executable, "-c", OURS, str(folder / f"{kind}-{size}.zone"), denial]
+    cost, output = run(command, folder)
+    for line in output.splitlines():
+        job, seconds, cpu, signatures = line.split(";")
+        yield job, "arca.dns", Cost(float(seconds), float(cpu), cost.peak, int(signatures))
+
+
+def openssl_limit() -> float:
+    """The P-256 signatures that OpenSSL makes in a second on all cores."""
+    command = [_tool("openssl"), "speed", "-seconds", "2", "-multi", str(os.cpu_count()), "ecdsap256"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = re.search(r"ecdsa \(nistp256\)\s+\S+\s+\S+\s+([\d.]+)", done.stdout)
+    if found is None:
+        raise SystemExit("openssl speed printed no figure for P-256")
+    return float(found[1])
+
+
+def rows(kind: str, denial: str, size: int, folder: Path) -> Iterator[tuple[str, ...]]:
+    """The lines of the table for one zone."""
+    with (folder / f"{kind}-{size}.zone").open("w") as stream:
+        stream.writelines(zone(kind, size))
+    limit = openssl_limit()
+    best: dict[tuple[str, str], Cost] = {}
+    for _ in range(ROUNDS if size < 1_000_000 else 1):
+        for job, tool, cost in jobs(kind, denial, size, folder):
+            best[job, tool] = min(best.get((job, tool), cost), cost, key=lambda one: one.cpu)
+    peer = best["first signing", PEER]
+    signatures = best["first signing", "arca.dns"].signatures
+    for (job, tool), cost in best.items():
+        first = job == "first signing"
+        made = signatures if first else cost.signatures
+        yield (
+            f"{kind} {denial}",
+            f"{size:,}",
+            job,
+            tool,
+            f"{cost.seconds:.3f}",
+            f"{cost.cpu:.3f}",
+            f"{made:,}" if made else "",
+            f"{peer.seconds / cost.seconds:.2f}" if first else "",
+            f"{peer.cpu / cost.cpu:.2f}" if first and cost.cpu else "",
+            f"{made / cost.seconds / limit:.0%}" if made else "",
+            f"{cost.peak:.0f}",
+        )
+
+
+def main() -> None:
+    """Prints the table."""
+    given = sys.argv[1:]
+    sizes = tuple(int(word) for word in given if word.isdigit()) or SIZES
+    kinds = tuple(word for word in given if word in KINDS) or KINDS
+    denials = tuple(word for word in given if word in DENIALS) or DENIALS
+    table: list[tuple[str, ...]] = [
+        ("zone", "names", "job", "tool", "s", "CPU s", "RRSIGs", "ratio", "CPU ratio", "of OpenSSL", "peak MiB")
+    ]
+    for size in sizes:
+        for kind in kinds:
+            for denial in denials:
+                with tempfile.TemporaryDirectory() as folder:
+                    table.extend(rows(kind, denial, size, Path(folder)))
+    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
+    for line in table:
+        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+if __name__ == "__main__":
+    main()
