@@ -35,7 +35,10 @@ try:
     import cryptography
     import cryptography.exceptions
     import cryptography.hazmat.primitives.asymmetric.ec
+    import cryptography.hazmat.primitives.asymmetric.ed448
     import cryptography.hazmat.primitives.asymmetric.ed25519
+    import cryptography.hazmat.primitives.asymmetric.padding
+    import cryptography.hazmat.primitives.asymmetric.rsa
     import cryptography.hazmat.primitives.asymmetric.utils
     import cryptography.hazmat.primitives.ciphers.aead
     import cryptography.hazmat.primitives.hashes

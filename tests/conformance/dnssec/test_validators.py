@@ -14,6 +14,7 @@ from pathlib import Path
 import dns.rdata
 import pytest
 
+from arca_dns.dnssec.algorithms import SUPPORTED
 from arca_dns.dnssec.keys import generate_keys
 from arca_dns.dnssec.policy import Policy
 from arca_dns.dnssec.signer import resign, sign_zone
@@ -89,6 +90,14 @@ def random_zone(seed: int) -> Records:
 def test_a_zone_with_everything_is_accepted(tool: str, policy: Policy, tmp_path: Path) -> None:
     records = ACCEPTABLE if tool == "kzonecheck" else EVERYTHING
     zone = sign(build(records), policy, int(time.time()))
+    accepted, said = verdict(tool, zone, tmp_path)
+    assert accepted, said
+
+
+@pytest.mark.parametrize("keys", ["csk", "ksk-zsk"])
+@pytest.mark.parametrize("number", SUPPORTED)
+def test_every_algorithm_is_accepted(tool: str, number: int, keys: str, tmp_path: Path) -> None:
+    zone = sign(build(ACCEPTABLE), Policy(algorithm=number, keys=keys), int(time.time()))
     accepted, said = verdict(tool, zone, tmp_path)
     assert accepted, said
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ..errors import InputError, KeyUnavailable
 from ..zone import names
-from .algorithms import PrivateKey, Random, algorithm as algorithm_of
+from .algorithms import RSA_BITS, PrivateKey, Random, algorithm as algorithm_of
 from .policy import Policy
 
 KSK, ZSK, CSK = "ksk", "zsk", "csk"
@@ -101,14 +101,18 @@ def generate_key(
     taken_tags: Collection[int] = (),
     random: Random = secrets.token_bytes,
     clock: Callable[[], float] = time.time,
+    bits: int = RSA_BITS,
 ) -> KeyPair:
-    """A new key whose tag, revoked or not, is none of *taken_tags*: a shared tag breaks validators (.ru, 2024)."""
+    """A new key whose tag, revoked or not, is none of *taken_tags*: a shared tag breaks validators (.ru, 2024).
+
+    *bits* is the size of an RSA key; other families have one size. Raises :class:`InputError` for what cannot be.
+    """
     if role not in ROLES:
         raise InputError(f"{role!r} is no role of a key; use one of {', '.join(ROLES)}")
     family = algorithm_of(algorithm)
     flags = ZONE_KEY if role == ZSK else ZONE_KEY | SEP
     for _attempt in range(_ATTEMPTS):
-        private = family.generate(random)
+        private = family.generate(random, bits)
         rdata = Dnskey(flags, PROTOCOL, algorithm, private.public_key).rdata()
         tag = key_tag(rdata)
         if tag not in taken_tags and revoked_tag(rdata) not in taken_tags:
@@ -127,7 +131,7 @@ def generate_keys(
     taken = set(existing_tags)
     made: list[KeyPair] = []
     for role in roles_of(policy):
-        pair = generate_key(zone, policy.algorithm, role, taken, random, clock)
+        pair = generate_key(zone, policy.algorithm, role, taken, random, clock, policy.rsa_bits)
         taken |= {pair.record.tag, revoked_tag(pair.record.dnskey_rdata)}
         made.append(pair)
     return tuple(made)

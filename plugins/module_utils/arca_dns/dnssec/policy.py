@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from .algorithms import SUPPORTED
+from .algorithms import RSA_BITS, RSA_LEAST, RSA_MOST, SUPPORTED
 
 _HOUR, _DAY = 3600, 86400
 #: Above this a validator may treat the zone as insecure (RFC 9276 section 3.2).
@@ -20,12 +20,14 @@ _TEXTS = {"keys": ("ksk-zsk", "csk"), "denial": ("nsec", "nsec3")}
 class Policy:
     """Options of signing; every duration is in seconds.
 
-    *refresh* is the life that a signature has left when it is made anew. *nsec3_salt* is hexadecimal; RFC 9276 advises
-    none and no iterations. *quantum* is the step of the clock that signing knows. Raises :class:`ValueError` or
-    :class:`TypeError`, naming the option, where options are wrong or do not fit together.
+    *rsa_bits* is the size of new RSA keys; other keys have one size. *refresh* is the life that a signature has left
+    when it is made anew. *nsec3_salt* is hexadecimal; RFC 9276 advises none and no iterations. *quantum* is the step
+    of the clock that signing knows. Raises :class:`ValueError` or :class:`TypeError`, naming the option, where options
+    are wrong or do not fit together.
     """
 
     algorithm: int = 13
+    rsa_bits: int = RSA_BITS
     keys: str = "ksk-zsk"
     denial: str = "nsec"
     nsec3_iterations: int = 0
@@ -56,6 +58,8 @@ class Policy:
         if self.algorithm not in SUPPORTED:
             known = ", ".join(map(str, SUPPORTED))
             raise ValueError(f"algorithm {self.algorithm} is not supported; use one of: {known}")
+        if not RSA_LEAST <= self.rsa_bits <= RSA_MOST:
+            raise ValueError(f"rsa_bits must be {RSA_LEAST} to {RSA_MOST}, not {self.rsa_bits}")
         if self.nsec3_iterations > MAX_ITERATIONS:
             raise ValueError(f"nsec3_iterations must be at most {MAX_ITERATIONS} (RFC 9276 advises 0)")
         try:

@@ -190,6 +190,7 @@ class Dnssec:
 
     enabled: bool = True
     algorithm: int = 13
+    rsa_bits: int = 2048
     keys: Literal["ksk-zsk", "csk"] = "ksk-zsk"
     denial: Literal["nsec", "nsec3"] = "nsec"
     nsec3_iterations: int = 0
@@ -213,6 +214,7 @@ class Dnssec:
         """The policy of zones that have none of their own."""
         return Policy(
             algorithm=self.algorithm,
+            rsa_bits=self.rsa_bits,
             keys=self.keys,
             denial=self.denial,
             nsec3_iterations=self.nsec3_iterations,
