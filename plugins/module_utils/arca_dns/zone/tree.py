@@ -23,6 +23,7 @@ from . import names, rr
 NEVER = 0xFFFFFFFF
 FANOUT_BITS = 6  # 64 owners a leaf, 64 children a node, on average
 _INNER = b"arcaN1"
+_INNER_KEPT = 1024  # nodes kept as objects: a change in a large zone reads the same few again and again
 _ZONE = b"arcaZ1"
 _ENTRY = Struct(">32sQQL")  # digest, owners, records, earliest RRSIG expiry
 
@@ -54,6 +55,7 @@ class Blobs:
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._cached = 0
         self._limit = cache_bytes
+        self._inner: dict[str, list[_Entry]] = {}
         self.pending: dict[str, bytes] = {}
 
     @classmethod
@@ -77,6 +79,18 @@ class Blobs:
             raise CorruptBlob(f"blob {digest} does not hash to its name")
         self._keep(digest, data)
         return data
+
+    def children(self, digest: str) -> list[_Entry] | None:
+        """The children of the inner node *digest*, not to be altered; ``None`` for a leaf."""
+        found = self._inner.get(digest)
+        if found is None:
+            data = self.get(digest)
+            if not is_inner(data):
+                return None
+            if len(self._inner) >= _INNER_KEPT:
+                self._inner.clear()
+            found = self._inner[digest] = _inner(data)[1]
+        return found
 
     def put(self, data: bytes) -> str:
         """Add a blob; returns its digest."""
@@ -114,16 +128,25 @@ def _level(owner: bytes) -> int:
 
 
 def _leaf_stats(data: bytes) -> Stats:
-    owners = records = 0
-    expiry = NEVER
-    last = b""
-    for record in rr.iterate(data):
-        if record.owner != last:
-            owners += 1
-            last = record.owner
-        records += 1
-        if record.rdtype == rr.RRSIG:
-            expiry = min(expiry, int.from_bytes(record.rdata[8:12], "big"))
+    """Counts and earliest expiry of the RRs in *data*. Raises :class:`ValueError` for other bytes."""
+    # Walks offsets instead of RRs: this and owners_of are most of what reading and building a tree costs.
+    owners = records = at = head = 0
+    size, expiry, last = len(data), NEVER, b""
+    try:
+        while at < size:
+            if not last or not data.startswith(last, at):
+                last = names.read(data, at)
+                head = len(last)
+                owners += 1
+            fixed = at + head
+            if data[fixed] == 0 and data[fixed + 1] == rr.RRSIG:
+                expiry = min(expiry, int.from_bytes(data[fixed + 18 : fixed + 22], "big"))
+            at = fixed + 10 + (data[fixed + 8] << 8 | data[fixed + 9])
+            records += 1
+    except IndexError:
+        at = -1
+    if at != size:
+        raise ValueError("an RR runs past the end")
     return Stats(owners, records, expiry)
 
 
@@ -192,19 +215,24 @@ def _zone(data: bytes) -> tuple[bytes, list[bytes]]:
 
 
 def owners_of(leaf: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(owner, its RRs) of a leaf, in order."""
-    start, last, end = 0, None, 0
+    """(owner, its RRs) of a leaf, in order. Raises :class:`CorruptBlob`."""
+    start = at = head = 0
+    size, last = len(leaf), b""
     try:
-        for record in rr.iterate(leaf):
-            if record.owner != last:
-                if last is not None:
-                    yield last, leaf[start : record.start]
-                start, last = record.start, record.owner
-            end = record.end
-    except ValueError as error:
+        while at < size:
+            if not last or not leaf.startswith(last, at):
+                if last:
+                    yield last, leaf[start:at]
+                start, last = at, names.read(leaf, at)
+                head = len(last)
+            fixed = at + head + 8
+            at = fixed + 2 + (leaf[fixed] << 8 | leaf[fixed + 1])
+    except (IndexError, ValueError) as error:
         raise CorruptBlob(f"a leaf does not parse: {error}") from None
-    if last is not None:
-        yield last, leaf[start:end]
+    if at != size:
+        raise CorruptBlob("a leaf does not parse: an RR runs past the end")
+    if last:
+        yield last, leaf[start:at]
 
 
 class Tree:
@@ -275,8 +303,7 @@ class Tree:
 
     def _children(self, digest: str) -> list[_Entry] | None:
         """The children of the node *digest*; ``None`` for a leaf."""
-        data = self._blobs.get(digest)
-        return _inner(data)[1] if is_inner(data) else None
+        return self._blobs.children(digest)
 
     @property
     def height(self) -> int:
