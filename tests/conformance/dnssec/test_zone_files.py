@@ -30,7 +30,7 @@ ns.insecure A 192.0.2.4
 secure NS ns1
 secure DS 12345 13 2 5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a
 \\000\\.x A 192.0.2.5
-upper CNAME ns1
+UPPER CNAME ns1
 s\\@f CAA 0 issue "ca.example.net"
 """
 VERIFIERS = {

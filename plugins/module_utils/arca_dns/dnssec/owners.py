@@ -110,8 +110,11 @@ class OwnerChecks:
         self.problems.add(owner, rdtype, f"has a wrong type bitmap{of}: {', '.join(what) or 'not in canonical form'}")
 
     def check_link(self, owner: bytes, found: bytes | None, following: bytes) -> None:
-        """Check that the NSEC of *owner*, which points to *found*, points to *following*."""
-        if found is not None and found != following:
+        """Check that the NSEC of *owner*, which points to *found*, points to *following*.
+
+        A signer may keep the case that the next name was written in (RFC 6840 §5.1).
+        """
+        if found is not None and found.lower() != following:
             self.problems.add(
                 owner, rr.NSEC, f"points to {names.to_text(found)}, the next name is {names.to_text(following)}"
             )
