@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import asdict
-from typing import cast
 
 from .documents import ZoneSettings
 from .errors import (
@@ -136,7 +135,7 @@ class GitImport:
             )
 
     def _refuse(self, report: Document, state: str, problem: str, places: tuple[Place, ...]) -> None:
-        listed = cast("list[Json]", [asdict(place) for place in places])
+        listed: list[Json] = [asdict(place) for place in places]
         value: JsonObject = {**report.value, "state": state, "problem": problem, "places": listed}
         try:
             self._store.commit(Transaction({report.key: report.revision}, {report.key: value}))

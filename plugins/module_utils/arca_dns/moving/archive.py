@@ -241,7 +241,7 @@ class Archive:
             need.update(map(bytes.fromhex, links(data)))
             progress = replace(progress, blobs=len(have), octets=progress.octets + len(data))
             tell(progress)
-        keys = sum(1 for _ in self.key_files())
+        keys = sum(1 for _file in self.key_files())
         counts = (self.manifest.lines, self.manifest.blobs, self.manifest.keys)
         if (lines, len(have), keys) != counts:
             raise IntegrityError(

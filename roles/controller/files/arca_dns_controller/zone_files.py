@@ -156,9 +156,8 @@ def difference(before: ParsedZone, after: ParsedZone, *, signed: bool) -> Iterat
         left, right = (_by_key(data or b"") for data in (was, now))
         for key in sorted({**left, **right}):
             if left.get(key) != right.get(key):
-                sides = (left.get(key), right.get(key))
-                owner = next(side.owner for side in sides if side is not None)
-                yield RRsetDiff(owner, key[0], *sides)
+                found = left.get(key) or right[key]
+                yield RRsetDiff(found.owner, key[0], left.get(key), right.get(key))
 
 
 def _by_key(data: bytes) -> dict[tuple[int, int], rr.RRset]:

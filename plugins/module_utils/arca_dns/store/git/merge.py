@@ -10,7 +10,7 @@ judge. A zone that was changed on both sides keeps our file. A change of ``state
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from ..._deps import dulwich
 from ...errors import ZoneTextError
@@ -162,6 +162,7 @@ def _state_report(
     by = authors.get(state[0]) or Pushed(commit.decode(), "", "", "")
     paths = ", ".join(_text(path) for path in state[:_SHOWN_PATHS])
     more = f" and {len(state) - _SHOWN_PATHS} more" if len(state) > _SHOWN_PATHS else ""
+    places: list[Json] = []
     return {
         "zone": None,
         "file": _text(state[0]),
@@ -172,7 +173,7 @@ def _state_report(
         "state": "refused",
         "problem": f"the {where} changes {paths}{more}: state/ is the controller's own. Nothing of the {where} is taken"
         f" until a commit undoes that (`git revert {by.commit[:12]}`)",
-        "places": cast("list[Json]", []),
+        "places": places,
     }
 
 

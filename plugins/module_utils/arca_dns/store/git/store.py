@@ -101,7 +101,7 @@ class GitStore:
             self._repository = Repository(path, branch)
             self._staged = Staged(self._repository.folder / "staged")
             self._ages = Ages(self._repository.folder / "ages")
-            self._blobs = Blobs(lambda digests: self.read_blobs(digests), cache_bytes=_BLOB_CACHE)
+            self._blobs = Blobs(self.read_blobs, cache_bytes=_BLOB_CACHE)
             try:
                 with self._writer():
                     if self._head is None:

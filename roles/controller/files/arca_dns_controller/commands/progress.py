@@ -26,9 +26,9 @@ def progress(quiet: bool = False) -> Iterator[Say]:
         yield lambda _text, _done, _total: None
     elif sys.stderr.isatty():
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("", total=None)
-            yield lambda text, done, total: bar.update(task, description=text, completed=done or 0, total=total)
+        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+            task = shown.add_task("", total=None)
+            yield lambda text, done, total: shown.update(task, description=text, completed=done or 0, total=total)
     else:
         yield _Lines(time.monotonic)
 

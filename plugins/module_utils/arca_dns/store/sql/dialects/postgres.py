@@ -190,7 +190,7 @@ class Postgres:
     def _configure(self, connection: Any, _record: object) -> None:
         try:
             connection.autocommit = True
-            encoding, fsync, *_ = connection.execute(_SETTINGS).fetchone()
+            encoding, fsync = connection.execute(_SETTINGS).fetchone()[:2]
             connection.autocommit = False
             if encoding != "UTF8":
                 raise StoreUnavailable(
