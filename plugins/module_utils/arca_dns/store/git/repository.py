@@ -196,9 +196,11 @@ class Repository:
 
     def merge_base(self, one: bytes, other: bytes) -> bytes | None:
         """The commit that both have in their history, the newest; ``None`` if they have nothing in common."""
-        graph: Any = dulwich.graph
-        found: list[bytes] = graph.find_merge_base(self.repo, [one, other])
-        return found[-1] if found else None
+        found = _common(self.repo, one, other)
+        newest = (
+            base for base in reversed(found) if not any(is_ancestor(self.repo, base, o) for o in found if o != base)
+        )
+        return next(newest, None)
 
     def edit(self, folder: bytes | None, edits: Edits, new: dict[bytes, Any]) -> bytes | None:
         """*folder* with *edits*; ``None`` if nothing is left. Its new objects go to *new*."""
@@ -343,8 +345,13 @@ class Repository:
 
 def is_ancestor(repo: Any, old: bytes, new: bytes) -> bool:
     """Whether *old* is *new* or in its history, whatever clocks the commits were made by."""
+    return old == new or old in _common(repo, old, new)
+
+
+def _common(repo: Any, one: bytes, other: bytes) -> list[bytes]:
+    """The newest commits in the history of both, and of commits of one second also some that are in theirs."""
     graph: Any = dulwich.graph
-    found: bool = old == new or graph.find_merge_base(repo, [old, new]) == [old]
+    found: list[bytes] = graph.find_merge_base(repo, [one, other])
     return found
 
 
