@@ -25,6 +25,7 @@ from .errors import (
 )
 from .service import Service
 from .store.base import Document, Json, JsonObject, Transaction
+from .store.common import everything
 from .store.git import GitStore
 from .store.git.layout import IMPORT
 from .store.git.merge import take
@@ -32,7 +33,6 @@ from .store.waiting import WaitingStore
 from .zone import names
 from .zone.text import parse
 
-_PAGE = 1000
 _ATTEMPTS = 5
 
 
@@ -90,10 +90,7 @@ class GitImport:
         return take(self._store, commit, where)
 
     def _reports(self) -> list[Document]:
-        found: list[Document] = []
-        while page := self._store.scan(IMPORT, found[-1].key if found else "", _PAGE):
-            found.extend(page)
-        return found
+        return list(everything(self._store, IMPORT))
 
     def _judge(self, report: Document) -> None:
         """Write the version that *report* asks for, or say in it why not."""

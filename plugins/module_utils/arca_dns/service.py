@@ -39,6 +39,7 @@ from .errors import AlreadyExists, ArcaError, ChecksFailed, Conflict, NotFound, 
 from .publish.head import HeadKey, SignedHead, mass_removal
 from .publish.publisher import RING, Publisher, load_source, next_serial, published_note
 from .store.base import ABSENT, JsonObject, Store, Transaction
+from .store.common import everything
 from .zone import names, rr
 from .zone.changes import Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
 from .zone.checks import check, check_ttls
@@ -290,7 +291,6 @@ class Service:
             if dry_run:
                 return Outcome(plan, None, source.serial, changed=True, applied=False)
             _refuse(plan, force)
-            note = self._store.get(dirty_key(name))
             now = self._clock()
             gone = SourceVersion(
                 new_version_id(now, source.version),
@@ -305,7 +305,7 @@ class Service:
             try:
                 self._store.commit(
                     Transaction(
-                        {zone_key(name): revision, dirty_key(name): ABSENT if note is None else note.revision},
+                        {zone_key(name): revision},
                         {
                             version_key(name, gone.version): encode(gone),
                             dirty_key(name): encode(Dirty(names.to_text(name), removed=True)),
@@ -427,16 +427,12 @@ class Service:
 
     def edges(self) -> list[JsonObject]:
         """The latest attestation of each edge."""
-        return [document.value for document in self._store.scan("edge/")]
+        return [document.value for document in everything(self._store, "edge/")]
 
     def imports(self) -> list[JsonObject]:
         """Reports on zone files that people pushed to Git: those that wait, and those that were refused."""
-        found: list[JsonObject] = []
-        key = ""
-        while page := self._store.scan("import/", key):
-            key = page[-1].key
-            found.extend({name: value for name, value in d.value.items() if name != "object"} for d in page)
-        return found
+        reports = everything(self._store, "import/")
+        return [{name: value for name, value in report.value.items() if name != "object"} for report in reports]
 
     def ready(self) -> None:
         """Raises if the store does not answer."""
@@ -624,10 +620,8 @@ class Service:
 
     def _last_served(self, name: bytes) -> int | None:
         last: int | None = None
-        key = ""
-        while page := self._store.scan(publication_key(name), key):
-            last = int(cast(int, page[-1].value["serial"]))
-            key = page[-1].key
+        for document in everything(self._store, publication_key(name)):
+            last = int(cast(int, document.value["serial"]))
         return last
 
 

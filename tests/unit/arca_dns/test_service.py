@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from arca_dns.dnssec.keystore import MemoryKeyStore
 from arca_dns.dnssec.verifier import verify_zone
-from arca_dns.documents import ZoneSettings
+from arca_dns.documents import Dirty, ZoneSettings, dirty_key, encode
 from arca_dns.errors import (
     AlreadyExists,
     ArcaError,
@@ -24,6 +24,7 @@ from arca_dns.errors import (
 )
 from arca_dns.publish.head import Head, HeadKey, open_head
 from arca_dns.service import Service
+from arca_dns.store.base import Transaction
 from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names, rr
 from arca_dns.zone.changes import Change
@@ -303,6 +304,48 @@ def test_maintenance_signs_again_what_is_due_and_always_in_time(service: Service
         assert published.earliest_expiry > clock.now + 3 * 86400
 
 
+class Crowded(MemoryStore):
+    """A store where somebody else may come first, just before a commit."""
+
+    first: Callable[[], object] | None = None
+
+    def commit(self, transaction: Transaction) -> int:
+        go, self.first = self.first, None
+        if go is not None:
+            go()
+        return super().commit(transaction)
+
+
+def test_two_controllers_sign_what_is_due_once(clock: Clock, head_key: HeadKey) -> None:
+    store, keys = Crowded(), MemoryKeyStore()
+    one, other = (Service(store, keys, head_key, clock=clock) for _ in range(2))
+    create(one)
+    clock.now += 11 * 86400
+    before = one.publisher.head()
+    assert before is not None
+    store.first = other.maintain
+    one.maintain()
+    after = one.publisher.head()
+    assert after is not None
+    assert after[1].revision == before[1].revision + 1
+    assert len(store.scan("publication/")) == 2
+
+
+def test_a_deletion_while_the_zone_is_being_published_goes_through(clock: Clock, head_key: HeadKey) -> None:
+    store = Crowded()
+    service = Service(store, MemoryKeyStore(), head_key, clock=clock)
+    version = create(service)
+    note = Transaction(writes={dirty_key(ZONE): encode(Dirty(names.to_text(ZONE), problem="it moves"))})
+
+    def moves() -> None:
+        MemoryStore.commit(store, note)
+        store.first = moves
+
+    store.first = moves
+    assert service.delete_zone(ZONE, if_version=version, actor="alice", force=True).applied
+    assert service.zones() == []
+
+
 def test_writes_that_race_are_all_kept(service: Service) -> None:
     create(service)
     failures: list[ArcaError] = []
@@ -351,3 +394,9 @@ def test_attestations_are_kept_per_edge(service: Service) -> None:
     service.attest("edge1", {"head": 4})
     service.attest("edge2", {"head": 4})
     assert [(edge["edge"], edge["head"]) for edge in service.edges()] == [("edge1", 4), ("edge2", 4)]
+
+
+def test_every_edge_is_listed(service: Service) -> None:
+    for number in range(1001):
+        service.attest(f"edge{number}", {})
+    assert len(service.edges()) == 1001

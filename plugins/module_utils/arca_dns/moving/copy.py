@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 
 from ..errors import MissingBlob, StoreError
 from ..store.base import Document, JsonObject, Store, Transaction
+from ..store.common import everything
 from . import marker
 from .reach import Walk, roots
 
-_PAGE = 500
 #: Documents in one transaction, and the length of their JSON: what every backend takes.
 _DOCUMENTS = 50
 _OCTETS = 256 << 10
@@ -59,10 +59,7 @@ def revision(store: Store) -> int:
 
 def documents(store: Store, prefix: str = "") -> Iterator[Document]:
     """All documents in key order, read page by page, without what belongs to this store alone."""
-    after = ""
-    while page := store.scan(prefix, after, _PAGE):
-        after = page[-1].key
-        yield from (document for document in page if not document.key.startswith(marker.PREFIX))
+    return (document for document in everything(store, prefix) if not document.key.startswith(marker.PREFIX))
 
 
 def batches(writes: Iterable[tuple[str, JsonObject | None]]) -> Iterator[Transaction]:

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeAlias, cast
 
 from ..dnssec.keys import KeyPair, generate_keys
 from ..dnssec.keystore import KeyStore
@@ -41,6 +41,7 @@ from ..documents import (
 )
 from ..errors import AlreadyExists, ArcaError, Conflict, NotFound
 from ..store.base import ABSENT, Document, JsonObject, Store, Transaction
+from ..store.common import everything
 from ..zone import names
 from ..zone.rr import serial_newer
 from ..zone.tree import Blobs, ZoneRoot
@@ -49,7 +50,6 @@ from .head import Head, HeadKey, SignedHead
 
 #: The one ring there is; more come as more heads.
 RING = "stable"
-_BATCH = 1000
 #: How often a publication is computed anew because writers or another controller were faster.
 _ATTEMPTS = 10
 
@@ -59,6 +59,10 @@ def next_serial(style: str, current: int, now: float) -> int:
     if style == "unixtime" and serial_newer(int(now) & 0xFFFFFFFF, current):
         return int(now) & 0xFFFFFFFF
     return (current + 1) & 0xFFFFFFFF or 1
+
+
+#: Zones to sign, each with its note if it is dirty.
+_Work: TypeAlias = "dict[bytes, Document | None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,26 +125,29 @@ class Publisher:
         with self._lock:
             if waiting is not None and self._store.get(dirty_key(waiting)) is None:
                 return
-            notes = self._notes()
-            first = self.head() is None
-            if notes or first:
-                self._run([(names.from_text(str(note.value["name"])), note) for note in notes], first)
+            self._run(self._waiting)
 
     def maintain(self) -> None:
         """Publish what is dirty, re-sign what is due, renew the head when half its life is over."""
-        now = self._clock()
         with self._lock:
-            work: dict[bytes, Document | None] = {
-                names.from_text(str(note.value["name"])): note for note in self._notes()
-            }
-            for document in self._scan("published/"):
-                zone = names.from_text(_zone_of(document.key))
-                if zone not in work and self._due(zone, _published(document), now):
-                    work[zone] = None
-            held = self.head()
-            renew = held is None or held[1].expires - now < self._lifetime / 2 or held[1].revision < self._floor()[0]
-            if work or renew:
-                self._run(list(work.items()), renew)
+            self._run(self._waiting_or_due)
+
+    def _waiting(self) -> tuple[_Work, bool]:
+        """The zones that are dirty, with their notes, and whether a head is wanted all the same."""
+        notes = everything(self._store, "dirty/")
+        return {names.from_text(str(note.value["name"])): note for note in notes}, self.head() is None
+
+    def _waiting_or_due(self) -> tuple[_Work, bool]:
+        """The same, with the zones that are to be signed again."""
+        now = self._clock()
+        work, _first = self._waiting()
+        for document in everything(self._store, "published/"):
+            zone = names.from_text(_zone_of(document.key))
+            if zone not in work and self._due(zone, _published(document), now):
+                work[zone] = None
+        held = self.head()
+        renew = held is None or held[1].expires - now < self._lifetime / 2 or held[1].revision < self._floor()[0]
+        return work, renew
 
     def _floor(self) -> tuple[int, bool]:
         """The least revision of a head since a backup was restored, and whether edges may drop what it lacks."""
@@ -149,15 +156,6 @@ class Publisher:
             return 0, False
         return int(str(document.value["revision"])), bool(document.value["approve_removal"])
 
-    def _notes(self) -> list[Document]:
-        return self._scan("dirty/")
-
-    def _scan(self, prefix: str) -> list[Document]:
-        found: list[Document] = []
-        while page := self._store.scan(prefix, found[-1].key if found else "", _BATCH):
-            found.extend(page)
-        return found
-
     def _due(self, zone: bytes, version: PublishedVersion, now: float) -> bool:
         source = self._store.get(zone_key(zone))
         if source is None:
@@ -165,11 +163,12 @@ class Publisher:
         policy = _settings(source).effective_policy(self._policy)
         return version.earliest_expiry <= epoch_of(policy, int(now)) + policy.refresh
 
-    def _run(self, work: Sequence[tuple[bytes, Document | None]], renew: bool) -> None:
-        """Sign *work* and commit it with one head; tries again when another controller was faster."""
+    def _run(self, find: Callable[[], tuple[_Work, bool]]) -> None:
+        """Sign what *find* finds and commit it with one head; looks again when another controller was faster."""
         for attempt in range(_ATTEMPTS):
+            work, renew = find()
             blobs = self._blobs()
-            ready = [item for zone, note in work if (item := self._prepare(blobs, zone, note)) is not None]
+            ready = [item for zone, note in work.items() if (item := self._prepare(blobs, zone, note)) is not None]
             if not ready and not renew:
                 return
             try:
@@ -177,14 +176,8 @@ class Publisher:
             except Conflict:
                 if attempt == _ATTEMPTS - 1:
                     raise
-                work = self._renewed(work)
                 continue
             return
-
-    def _renewed(self, work: Sequence[tuple[bytes, Document | None]]) -> list[tuple[bytes, Document | None]]:
-        """*work* with its notes as they are now, without what somebody else has published meanwhile."""
-        found = [(zone, note, self._store.get(dirty_key(zone))) for zone, note in work]
-        return [(zone, now) for zone, before, now in found if before is None or now is not None]
 
     def _prepare(self, blobs: Blobs, zone: bytes, note: Document | None) -> _Ready | None:
         """Sign and verify *zone*; a failure is kept in its note and leaves what is published alone."""

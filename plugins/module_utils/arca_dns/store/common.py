@@ -9,8 +9,9 @@ No backend lives here, and nothing here keeps state.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
-from .base import ABSENT, JsonObject, Transaction
+from .base import ABSENT, Document, JsonObject, Store, Transaction
 
 #: Seconds that a written blob is safe from a sweep, although no document names it yet.
 GRACE_SECONDS = 3600.0
@@ -54,6 +55,14 @@ def broken_preconditions(transaction: Transaction, revisions: dict[str, int]) ->
             state = f"is at revision {found}" if found else "does not exist"
             broken.append(f"{key} {state}, not " + (f"at {wanted}" if wanted else "absent"))
     return "; ".join(broken)
+
+
+def everything(store: Store, prefix: str) -> Iterator[Document]:
+    """All documents whose key begins with *prefix*, in code point order, fetched page by page."""
+    after = ""
+    while page := store.scan(prefix, after):
+        yield from page
+        after = page[-1].key
 
 
 def prefix_end(prefix: str) -> str | None:
