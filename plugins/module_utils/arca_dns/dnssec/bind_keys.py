@@ -25,6 +25,7 @@ from .algorithms import algorithm as algorithm_of
 from .keys import CSK, KSK, SEP, ZONE_KEY, ZSK, Dnskey, KeyPair, KeyRecord, key_tag
 
 _FORMAT = "Private-key-format"
+_ECDSA_OCTETS = {13: 32, 14: 48}
 _TIMES = ("Created", "Publish", "Activate")
 _TIME = "%Y%m%d%H%M%S"
 
@@ -71,7 +72,8 @@ def read_pair(public: str, private: str, what: str) -> KeyPair:
         secret = base64.b64decode(fields["PrivateKey"], validate=True)
     except (binascii.Error, ValueError):
         raise KeyUnavailable(f"the PrivateKey field of {what}.private is no base64") from None
-    pair = algorithm_of(key.algorithm).load(secret)
+    # BIND writes the number of an ECDSA key without leading zeros: one key of 256 is shorter.
+    pair = algorithm_of(key.algorithm).load(secret.rjust(_ECDSA_OCTETS.get(key.algorithm, 0), b"\0"))
     if pair.public_key != key.public_key:
         raise KeyUnavailable(f"{what}.private does not belong to {what}.key: their public keys differ")
     role = KSK if key.flags & SEP else ZSK

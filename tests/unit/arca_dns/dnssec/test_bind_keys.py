@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,16 @@ def test_what_is_saved_is_loaded(tmp_path: Path, role: str) -> None:
         found = load(path)
         assert found == pair
         assert found.private.secret() == pair.private.secret()
+
+
+def test_a_secret_without_its_leading_zeros_is_read() -> None:
+    pair = next(pair for seed in range(5000) if (pair := made(KSK, seed)).private.secret()[0] == 0)
+    secret = pair.private.secret()
+    text = private_text(pair).replace(
+        base64.b64encode(secret).decode(), base64.b64encode(secret.lstrip(b"\0")).decode()
+    )
+    assert text != private_text(pair)
+    assert read_pair(public_text(pair.record), text, "Kexample.").private.secret() == secret
 
 
 def test_secrets_are_readable_by_the_owner_alone_and_never_replaced(tmp_path: Path) -> None:
@@ -81,7 +92,8 @@ SECRET = next(line for line in PRIVATE.splitlines() if line.startswith("PrivateK
         (PUBLIC, PRIVATE.replace("Algorithm: 13", "Algorithm: 15"), "is of algorithm 15"),
         (PUBLIC, PRIVATE.replace("PrivateKey:", "Modulus:"), "no PrivateKey field"),
         (PUBLIC, PRIVATE.replace(SECRET, f"!{SECRET}"), "no base64"),
-        (PUBLIC, PRIVATE.replace(SECRET, SECRET[4:]), "none of algorithm 13"),
+        (PUBLIC, PRIVATE.replace(SECRET, SECRET[4:]), "public keys differ"),
+        (PUBLIC, PRIVATE.replace(SECRET, f"AAAA{SECRET}"), "none of algorithm 13"),
         (PUBLIC, private_text(made(KSK, 9)), "public keys differ"),
     ],
 )
