@@ -33,6 +33,7 @@ class RunningEtcd:
         self._tls: tuple[Path, Path, Path] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._stores = 0
+        self._guarded = False
 
     @property
     def url(self) -> str:
@@ -60,6 +61,11 @@ class RunningEtcd:
             assert self._process.poll() is None, self._system.output()
             assert time.monotonic() < deadline, self._system.output()
             time.sleep(0.02)
+
+    def start_with_users(self) -> None:
+        """Start a server that asks everybody for a user: it answers with a refusal when it is up."""
+        self._guarded = True
+        self.start()
 
     def alive(self) -> bool:
         """Whether its process is there."""
@@ -131,6 +137,9 @@ class RunningEtcd:
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
         try:
             self.ask("/v3/kv/range", {"key": "AA=="})
+        except urllib.error.HTTPError as error:
+            error.close()
+            return self._guarded
         except (urllib.error.URLError, OSError):
             return False
         return True

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from controller_api import EXAMPLE
+from running_etcd import RunningEtcd
 from running_mysql import RunningMysql
 from running_postgres import RunningPostgres
 from server_folder import free_tcp_port
@@ -31,9 +32,9 @@ SECONDS = 60.0
 KEY = "key-of-admin"
 
 
-@pytest.fixture(params=["postgres", "mysql"])
-def server(request: pytest.FixtureRequest) -> RunningPostgres | RunningMysql:
-    running: RunningPostgres | RunningMysql = request.getfixturevalue(f"{request.param}_server")
+@pytest.fixture(params=["postgres", "mysql", "etcd"])
+def server(request: pytest.FixtureRequest) -> RunningPostgres | RunningMysql | RunningEtcd:
+    running: RunningPostgres | RunningMysql | RunningEtcd = request.getfixturevalue(f"{request.param}_server")
     return running
 
 

@@ -183,7 +183,7 @@ class EtcdClient:
             self._ask("/v3/kv/compaction", {"revision": str(revision)}, writes=True, explain=False)
 
     def wait(self, key: bytes, since: int, timeout: float) -> None:
-        """Return when *key* is written at revision *since* or later, after *timeout* seconds, or if the watch breaks."""
+        """Return when *key* is written at revision *since* or later, after *timeout* seconds, or if the watch ends."""
         deadline = time.monotonic() + timeout
         address = self._addresses[self._first]
         connection = self._connect(address, self._timeout)
