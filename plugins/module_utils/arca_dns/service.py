@@ -13,6 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -40,6 +41,7 @@ from .publish.head import HeadKey, SignedHead, mass_removal
 from .publish.publisher import RING, Publisher, load_source, next_serial, published_note
 from .store.base import ABSENT, JsonObject, Store, Transaction
 from .store.common import everything
+from .store.fenced import FencedStore, Guard
 from .zone import names, rr
 from .zone.changes import Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
 from .zone.checks import check, check_ttls
@@ -135,14 +137,15 @@ class Service:
         head_lifetime: int = 86400,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._store = store
+        self._fenced = FencedStore(store)
+        self._store: Store = self._fenced
         self._keystore = keystore
         self._policy = policy or Policy()
         self._clock = clock
         self._cache = BlobCache(store)
         self.head_public_key = head_key.public_text()
         self.publisher = Publisher(
-            store,
+            self._store,
             keystore,
             head_key,
             policy=self._policy,
@@ -154,7 +157,11 @@ class Service:
     @property
     def store(self) -> Store:
         """What the service works on."""
-        return self._store
+        return self._fenced.inner
+
+    def under(self, guard: Guard) -> AbstractContextManager[None]:
+        """Let all that this thread commits meanwhile depend on *guard*, the lease of scheduled work."""
+        return self._fenced.under(guard)
 
     # -- writes -----------------------------------------------------------------------------
 

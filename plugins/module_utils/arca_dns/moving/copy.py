@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import MissingBlob, StoreError
-from ..store.base import Document, JsonObject, Store, Transaction
+from ..store.base import Changes, Document, JsonObject, Store, Transaction
 from ..store.common import everything
 from . import marker
 from .reach import Walk, roots
@@ -59,7 +59,11 @@ def revision(store: Store) -> int:
 
 def documents(store: Store, prefix: str = "") -> Iterator[Document]:
     """All documents in key order, read page by page, without what belongs to this store alone."""
-    return (document for document in everything(store, prefix) if not document.key.startswith(marker.PREFIX))
+    return (document for document in everything(store, prefix) if not document.key.startswith(marker.LOCAL))
+
+
+def _moved(changes: Changes) -> list[str]:
+    return [key for key in changes.keys if not key.startswith(marker.LOCAL)]
 
 
 def batches(writes: Iterable[tuple[str, JsonObject | None]]) -> Iterator[Transaction]:
@@ -118,7 +122,7 @@ def migrate(source: Store, target: Store, note: marker.Marker, tell: Tell = lamb
     for _round in range(_ROUNDS):
         changes = source.watch(at, 0)
         at = changes.revision
-        keys = [key for key in changes.keys if not key.startswith(marker.PREFIX)]
+        keys = _moved(changes)
         if keys or not changes.complete:
             work.progress = replace(work.progress, step="follow")
             work.run(work.read(keys) if changes.complete else work.differences())
@@ -126,7 +130,7 @@ def migrate(source: Store, target: Store, note: marker.Marker, tell: Tell = lamb
         elif verified is None:
             verified = verify(target, tell)
             different = next(work.differences(), None)
-            if different is not None and not source.watch(at, 0).keys:
+            if different is not None and not _moved(source.watch(at, 0)):
                 raise StoreError(
                     f"the document {different[0]!r} is not the same in the target; run the migration again"
                 )
