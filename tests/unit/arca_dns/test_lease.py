@@ -284,28 +284,29 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(number=machine, other=machine, seconds=st.sampled_from((0.0, 20.0)))
     def does_scheduled_work(self, number: int, other: int, seconds: float) -> None:
-        """Held up for some seconds right before the commit, while another one looks twice."""
+        """Held up for some seconds right before the commit, while another one looks, and works if it can."""
         one, two = self.machines[number % len(self.machines)], self.machines[other % len(self.machines)]
-        fence, token = one.lease.fence, one.lease._token
-        if fence is None:
-            return
 
         def meanwhile() -> None:
             if one is not two and seconds:
                 two.lease.acquire()
                 self.time_passes(seconds)
                 two.lease.acquire()
+                self._work(two)
 
-        self.store.before = meanwhile
+        self.store.before = meanwhile if one.believes() else None
+        self._work(one)
+        self.store.before = None
+
+    def _work(self, one: Controller) -> None:
+        fence, token = one.lease.fence, one.lease._token
+        if fence is None:
+            return
         try:
             with one.fenced.under(one.lease):
                 one.fenced.commit(Transaction(writes={"work": {"fence": fence}}))
-        except Conflict:  # after a renewal whose answer got lost: compute again, as the publisher does
+        except (Conflict, LeaseLost):  # Conflict: after a renewal whose answer got lost; the publisher computes again
             return
-        except LeaseLost:
-            return
-        finally:
-            self.store.before = None
         self.log.append((fence, token))
 
     @invariant()
