@@ -23,9 +23,10 @@ from typing import BinaryIO
 
 from ..errors import IntegrityError, MissingBlob, StoreError
 from ..store.base import JsonObject, Store
+from ..store.common import revision
 from ..zone.tree import links
 from . import marker
-from .copy import Progress, Tell, documents, revision
+from .copy import Progress, Tell, documents
 from .reach import Walk, roots
 
 FORMAT = 1

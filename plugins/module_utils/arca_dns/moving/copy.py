@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import MissingBlob, StoreError
 from ..store.base import Changes, Document, JsonObject, Store, Transaction
-from ..store.common import everything
+from ..store.common import everything, revision
 from . import marker
 from .reach import Walk, roots
 
@@ -23,8 +23,6 @@ from .reach import Walk, roots
 _DOCUMENTS = 50
 _OCTETS = 256 << 10
 _ROUNDS = 20
-#: Later than any revision: asks for the revision alone.
-_NEVER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +48,6 @@ class Copied:
 
 
 Tell = Callable[[Progress], None]
-
-
-def revision(store: Store) -> int:
-    """The revision that *store* is at."""
-    return store.watch(_NEVER, 0).revision
 
 
 def documents(store: Store, prefix: str = "") -> Iterator[Document]:
