@@ -167,6 +167,8 @@ BACKENDS: dict[str, Callable[[pytest.FixtureRequest, Path], dict[str, object]]] 
     "git": lambda _request, folder: {"path": str(folder / "state" / "zones.git")},
     "mysql": _server_options("mysql_server"),
 }
+#: Those that controllers on several machines may share.
+SHARED = ("postgres", "mysql")
 
 
 def make(request: pytest.FixtureRequest, folder: Path) -> Iterator[Backend]:
@@ -184,6 +186,12 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
 @pytest.fixture(params=[name for name in BACKENDS if name != "memory"])
 def durable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
     """A backend whose state outlives a process."""
+    yield from make(request, tmp_path)
+
+
+@pytest.fixture(params=SHARED)
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    """A backend for several controllers."""
     yield from make(request, tmp_path)
 
 
