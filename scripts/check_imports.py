@@ -4,7 +4,8 @@
 
 Rooms of the library, highest first; a room may import itself and those below it:
 
-    ansible, client  →  service, moving  →  publish  →  documents  →  dnssec, store, transfer  →  zone  →  errors, _deps
+    ansible, client  →  service, moving  →  publish, lease  →  documents  →  dnssec, store, transfer  →  zone  →
+    errors, _deps
 
 Modules and lookups import ansible and client only. The roles' packages import the library, never each other, and those
 third-party packages that their extra in pyproject.toml names.
@@ -35,11 +36,12 @@ ALLOWED: dict[str, set[str]] = {
     "systemd": set(),  # what the daemons tell systemd
     "edge_config": ZONE | {"config"},  # the edge's configuration file, which agent and health check share
     "store": ZONE | {"config"},  # passwords, as the configuration holds them
+    "lease": ZONE | {"store"},
     "dnssec": ZONE,
     "transfer": ZONE,
     "documents": ZONE | {"store", "dnssec"},
     "publish": ZONE | {"store", "dnssec", "documents"},
-    "moving": ZONE | {"store", "dnssec", "documents", "publish"},  # a store's whole state
+    "moving": ZONE | {"store", "dnssec", "documents", "publish", "lease"},  # a store's whole state
     "writing": ZONE | {"store", "dnssec", "documents", "publish"},  # operations become transactions
     "bulk": ZONE | {"store", "documents", "publish", "writing"},
     "service": SERVICE,

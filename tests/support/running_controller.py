@@ -85,9 +85,11 @@ class Forks:
 
 
 class Controller:
-    """One controller on one backend; several in one folder share their keys."""
+    """One controller on one backend; several in one folder share their keys. *more* are further sections."""
 
-    def __init__(self, forks: Forks, kind: str, options: dict[str, object], folder: Path) -> None:
+    def __init__(
+        self, forks: Forks, kind: str, options: dict[str, object], folder: Path, **more: dict[str, object]
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_tcp_port()
         self._forks = forks
@@ -96,7 +98,7 @@ class Controller:
         self._head = folder / "head.pub"
         self.log = folder / f"log-{self.port}"
         self.config = folder / f"controller-{self.port}.yaml"
-        settings = {
+        settings: dict[str, object] = {
             "api": {
                 "listen": f"127.0.0.1:{self.port}",
                 "keys": [{"name": "admin", "role": "admin", "sha256": hashlib.sha256(KEY.encode()).hexdigest()}],
@@ -105,6 +107,10 @@ class Controller:
             "dnssec": {"key_directory": f"{folder}/keys", "master_key_file": f"{folder}/master.key"},
             "publish": {"head_key_file": f"{folder}/head.key", "maintenance_interval": 1},
         }
+        for section, values in more.items():
+            held = settings.setdefault(section, {})
+            assert isinstance(held, dict)
+            held.update(values)
         self.config.write_text(json.dumps(settings))
 
     def init(self) -> None:
@@ -159,6 +165,16 @@ class Controller:
 
     def stop(self) -> None:
         self._end(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing more until :meth:`go_on`, wherever it is."""
+        assert self._pid is not None
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        assert self._pid is not None
+        os.kill(self._pid, signal.SIGCONT)
 
     def _end(self, number: int) -> None:
         if self._pid is None:

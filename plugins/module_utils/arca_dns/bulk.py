@@ -19,7 +19,7 @@ from .errors import (
 )
 from .publish.head import mass_removal
 from .store.base import JsonObject, Transaction
-from .writing import Guard, Operation, Planner, Prepared
+from .writing import Operation, Permit, Planner, Prepared
 from .zone import names
 from .zone.tree import Blobs
 
@@ -48,7 +48,7 @@ def check_bulk(operations: Sequence[Operation]) -> None:
 
 
 def prepare_all(
-    planner: Planner, operations: Sequence[Operation], blobs: Blobs, actor: str, reason: str, guard: Guard | None
+    planner: Planner, operations: Sequence[Operation], blobs: Blobs, actor: str, reason: str, permit: Permit | None
 ) -> list[Prepared]:
     """All *operations*, planned. Raises :func:`failure` of all that cannot be done."""
     prepared: list[Prepared] = []
@@ -56,8 +56,8 @@ def prepare_all(
     for index, operation in enumerate(operations):
         try:
             one = planner.prepare(operation, blobs, actor, reason)
-            if guard is not None:
-                guard(one.plan)
+            if permit is not None:
+                permit(one.plan)
         except _RANKS as error:
             failures.append((index, error))
         else:

@@ -20,6 +20,7 @@ language (HTTP status, ``fail_json``, exit code) and never inspects messages.
     ├── StaleVersion             the caller's version is not the current one
     ├── StoreError
     │   ├── Conflict             a transaction's precondition failed; compute again
+    │   ├── LeaseLost            another controller does the scheduled work now
     │   └── StoreUnavailable     the backend does not answer
     ├── IntegrityError           bytes are not what their hash or signature says
     │   ├── MissingBlob
@@ -139,6 +140,12 @@ class Conflict(StoreError):
     """A transaction's precondition does not hold any more; nothing was written."""
 
     code = "conflict"
+
+
+class LeaseLost(StoreError):
+    """The lease under which this was done is not held any more; nothing was written, and its new holder goes on."""
+
+    code = "lease-lost"
 
 
 class StoreUnavailable(StoreError):

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -38,7 +39,8 @@ from .publish.head import HeadKey, SignedHead
 from .publish.publisher import RING, Publisher, load_source, published_note
 from .store.base import JsonObject, Store, Transaction
 from .store.common import everything
-from .writing import Create, Delete, Edit, Guard, Operation, Planner, Prepared, Replace, Rollback, Undelete
+from .store.fenced import FencedStore, Guard
+from .writing import Create, Delete, Edit, Operation, Permit, Planner, Prepared, Replace, Rollback, Undelete
 from .zone import names, rr
 from .zone.changes import Change, Plan, RRsetDiff, tree_diffs
 from .zone.content import TreeView
@@ -127,14 +129,15 @@ class Service:
         head_lifetime: int = 86400,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._store = store
+        self._fenced = FencedStore(store)
+        self._store: Store = self._fenced
         self._keystore = keystore
         self._policy = policy or Policy()
         self._clock = clock
         self._cache = BlobCache(store)
         self.head_public_key = head_key.public_text()
         self.publisher = Publisher(
-            store,
+            self._store,
             keystore,
             head_key,
             policy=self._policy,
@@ -147,7 +150,11 @@ class Service:
     @property
     def store(self) -> Store:
         """What the service works on."""
-        return self._store
+        return self._fenced.inner
+
+    def under(self, guard: Guard) -> AbstractContextManager[None]:
+        """Let all that this thread commits meanwhile depend on *guard*, the lease of scheduled work."""
+        return self._fenced.under(guard)
 
     # -- writes -----------------------------------------------------------------------------
 
@@ -159,17 +166,17 @@ class Service:
         reason: str = "",
         dry_run: bool = False,
         force: bool = False,
-        guard: Guard | None = None,
+        permit: Permit | None = None,
     ) -> Outcome:
         """Do *operation*, or with *dry_run* tell what it would do. Without a fence, one that loses a race is done anew.
 
-        Raises what :meth:`~.writing.Planner.prepare` raises, what *guard* raises, and ``PlanRefused``.
+        Raises what :meth:`~.writing.Planner.prepare` raises, what *permit* raises, and ``PlanRefused``.
         """
         for _attempt in range(_ATTEMPTS):
             blobs = self._cache.open()
             prepared = self._planner.prepare(operation, blobs, actor, reason)
-            if guard is not None:
-                guard(prepared.plan)
+            if permit is not None:
+                permit(prepared.plan)
             if prepared.documents is None:
                 return Outcome(prepared.plan, prepared.version, prepared.serial, changed=False, applied=False)
             if dry_run:
@@ -192,7 +199,7 @@ class Service:
         reason: str = "",
         dry_run: bool = False,
         force: bool = False,
-        guard: Guard | None = None,
+        permit: Permit | None = None,
     ) -> list[Outcome]:
         """Do all *operations*, on as many zones, or none: one commit, one head. Outcomes are in their order.
 
@@ -201,7 +208,7 @@ class Service:
         check_bulk(operations)
         for _attempt in range(_ATTEMPTS):
             blobs = self._cache.open()
-            prepared = prepare_all(self._planner, operations, blobs, actor, reason, guard)
+            prepared = prepare_all(self._planner, operations, blobs, actor, reason, permit)
             work = [one for one in prepared if one.documents is not None]
             removed = sum(isinstance(operation, Delete) for operation in operations)
             refusals = judge_all(prepared, removed, len(self.publisher.catalog(blobs)))

@@ -45,7 +45,7 @@ from .zone.tree import Blobs, ZoneRoot
 
 Lines: TypeAlias = "Mapping[tuple[bytes, int], int]"
 #: Looks at a plan before it is judged, and raises ``AccessDenied`` where its caller may not do that.
-Guard: TypeAlias = "Callable[[Plan], None]"
+Permit: TypeAlias = "Callable[[Plan], None]"
 
 
 @dataclass(frozen=True, slots=True)

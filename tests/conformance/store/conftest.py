@@ -174,6 +174,8 @@ BACKENDS: dict[str, Callable[[pytest.FixtureRequest, Path], dict[str, object]]] 
     "mysql": _server_options("mysql_server"),
     "etcd": _server_options("etcd_server"),
 }
+#: Those that controllers on several machines may share.
+SHARED = ("postgres", "mysql")
 
 
 def make(request: pytest.FixtureRequest, folder: Path) -> Iterator[Backend]:
@@ -191,6 +193,12 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
 @pytest.fixture(params=[name for name in BACKENDS if name != "memory"])
 def durable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
     """A backend whose state outlives a process."""
+    yield from make(request, tmp_path)
+
+
+@pytest.fixture(params=SHARED)
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    """A backend for several controllers."""
     yield from make(request, tmp_path)
 
 

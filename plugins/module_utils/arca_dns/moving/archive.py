@@ -23,9 +23,10 @@ from typing import BinaryIO
 
 from ..errors import IntegrityError, MissingBlob, StoreError
 from ..store.base import JsonObject, Store
+from ..store.common import revision
 from ..zone.tree import links
 from . import marker
-from .copy import Progress, Tell, documents, revision
+from .copy import Progress, Tell, documents
 from .reach import Walk, roots
 
 FORMAT = 1
@@ -146,7 +147,7 @@ def _consistent(store: Store, at: int) -> Iterator[tuple[str, JsonObject | int |
         if not changes.complete:
             raise StoreError("so much has changed during the backup that the store cannot say what: run it again")
         at = changes.revision
-        keys = [key for key in changes.keys if not key.startswith(marker.PREFIX)]
+        keys = [key for key in changes.keys if not key.startswith(marker.LOCAL)]
         if not keys:
             yield "", at
             return
@@ -263,7 +264,7 @@ class Archive:
                         raise TypeError
                 except (KeyError, TypeError, ValueError):
                     raise IntegrityError(f"{name} in {self._name} does not parse") from None
-                if not key.startswith(marker.PREFIX):
+                if not key.startswith(marker.LOCAL):
                     yield key, value
 
     def blobs(self) -> Iterator[tuple[str, bytes]]:

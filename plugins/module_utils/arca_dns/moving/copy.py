@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ..errors import MissingBlob, StoreError
-from ..store.base import Document, JsonObject, Store, Transaction
-from ..store.common import everything
+from ..store.base import Changes, Document, JsonObject, Store, Transaction
+from ..store.common import everything, revision
 from . import marker
 from .reach import Walk, roots
 
@@ -23,8 +23,6 @@ from .reach import Walk, roots
 _DOCUMENTS = 50
 _OCTETS = 256 << 10
 _ROUNDS = 20
-#: Later than any revision: asks for the revision alone.
-_NEVER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +50,13 @@ class Copied:
 Tell = Callable[[Progress], None]
 
 
-def revision(store: Store) -> int:
-    """The revision that *store* is at."""
-    return store.watch(_NEVER, 0).revision
-
-
 def documents(store: Store, prefix: str = "") -> Iterator[Document]:
     """All documents in key order, read page by page, without what belongs to this store alone."""
-    return (document for document in everything(store, prefix) if not document.key.startswith(marker.PREFIX))
+    return (document for document in everything(store, prefix) if not document.key.startswith(marker.LOCAL))
+
+
+def _moved(changes: Changes) -> list[str]:
+    return [key for key in changes.keys if not key.startswith(marker.LOCAL)]
 
 
 def batches(writes: Iterable[tuple[str, JsonObject | None]]) -> Iterator[Transaction]:
@@ -118,7 +115,7 @@ def migrate(source: Store, target: Store, note: marker.Marker, tell: Tell = lamb
     for _round in range(_ROUNDS):
         changes = source.watch(at, 0)
         at = changes.revision
-        keys = [key for key in changes.keys if not key.startswith(marker.PREFIX)]
+        keys = _moved(changes)
         if keys or not changes.complete:
             work.progress = replace(work.progress, step="follow")
             work.run(work.read(keys) if changes.complete else work.differences())
@@ -126,7 +123,7 @@ def migrate(source: Store, target: Store, note: marker.Marker, tell: Tell = lamb
         elif verified is None:
             verified = verify(target, tell)
             different = next(work.differences(), None)
-            if different is not None and not source.watch(at, 0).keys:
+            if different is not None and not _moved(source.watch(at, 0)):
                 raise StoreError(
                     f"the document {different[0]!r} is not the same in the target; run the migration again"
                 )

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .. import lease
 from ..errors import StoreError
 from ..store.base import ABSENT, JsonObject, Store, Transaction
 
-#: Documents whose key begins so belong to one store and are never moved.
 PREFIX = "moving/"
 KEY = f"{PREFIX}target"
+#: Documents whose key begins with one of these belong to one store and are never moved.
+LOCAL = (PREFIX, lease.PREFIX)
 _PAGE = 500
 _DELETES = 50
 

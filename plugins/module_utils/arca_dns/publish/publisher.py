@@ -13,8 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
@@ -46,12 +46,15 @@ from ..zone import names
 from ..zone.rr import serial_newer
 from ..zone.tree import Blobs, ZoneRoot
 from .catalog import Catalog, Entry
+from .due import DueIndex, due_at
 from .head import Head, HeadKey, SignedHead
 
 #: The one ring there is; more come as more heads.
 RING = "stable"
 #: How often a publication is computed anew because writers or another controller were faster.
 _ATTEMPTS = 10
+#: Zones that are signed again for one head. Who waits to publish waits for no more.
+_STEP = 100
 
 
 def next_serial(style: str, current: int, now: float) -> int:
@@ -97,6 +100,8 @@ class Publisher:
         self._clock = clock
         self._blobs = blobs
         self._lock = threading.Lock()
+        self._turn = threading.Lock()  # held by who is next to get the other one
+        self._index = DueIndex(store, policy)
 
     # -- what is published ----------------------------------------------------------------
 
@@ -122,28 +127,43 @@ class Publisher:
 
     def publish(self, waiting: bytes | None = None) -> None:
         """Publish every dirty zone. Returns at once if *waiting* was published by somebody else meanwhile."""
-        with self._lock:
+        with self._alone():
             if waiting is not None and self._store.get(dirty_key(waiting)) is None:
                 return
             self._run(self._waiting)
 
     def maintain(self) -> None:
-        """Publish what is dirty, re-sign what is due, renew the head when half its life is over."""
-        with self._lock:
-            self._run(self._waiting_or_due)
+        """Publish what is dirty, re-sign what is due, renew the head when half its life is over.
+
+        Goes in steps, between which others may publish. Costs what is due, and what was published since the last time.
+        """
+        due = self._index.due(self._clock())
+        for at in range(0, max(len(due), 1), _STEP):
+            some = due[at : at + _STEP]
+            with self._alone():
+                self._run(lambda some=some, first=at == 0: self._waiting_or_due(some, first))  # type: ignore[misc]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One publisher at a time, in the order in which they come."""
+        with self._turn:
+            self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _waiting(self) -> tuple[_Work, bool]:
         """The zones that are dirty, with their notes, and whether a head is wanted all the same."""
         notes = everything(self._store, "dirty/")
         return {names.from_text(str(note.value["name"])): note for note in notes}, self.head() is None
 
-    def _waiting_or_due(self) -> tuple[_Work, bool]:
-        """The same, with the zones that are to be signed again."""
+    def _waiting_or_due(self, candidates: Sequence[bytes], first: bool) -> tuple[_Work, bool]:
+        """The same, with those of *candidates* that are to be signed again; what is dirty only at *first*."""
         now = self._clock()
-        work, _first = self._waiting()
-        for document in everything(self._store, "published/"):
-            zone = names.from_text(_zone_of(document.key))
-            if zone not in work and self._due(zone, _published(document), now):
+        work: _Work = self._waiting()[0] if first else {}
+        for zone in candidates:
+            if zone not in work and self._due(zone, now):
                 work[zone] = None
         held = self.head()
         renew = held is None or held[1].expires - now < self._lifetime / 2 or held[1].revision < self._floor()[0]
@@ -156,12 +176,11 @@ class Publisher:
             return 0, False
         return int(str(document.value["revision"])), bool(document.value["approve_removal"])
 
-    def _due(self, zone: bytes, version: PublishedVersion, now: float) -> bool:
-        source = self._store.get(zone_key(zone))
-        if source is None:
+    def _due(self, zone: bytes, now: float) -> bool:
+        version, source = self.published(zone), self._store.get(zone_key(zone))
+        if version is None or source is None:
             return False
-        policy = _settings(source).effective_policy(self._policy)
-        return version.earliest_expiry <= epoch_of(policy, int(now)) + policy.refresh
+        return due_at(_settings(source).effective_policy(self._policy), version.earliest_expiry) <= now
 
     def _run(self, find: Callable[[], tuple[_Work, bool]]) -> None:
         """Sign what *find* finds and commit it with one head; looks again when another controller was faster."""
@@ -314,10 +333,6 @@ def _settings(document: Document) -> ZoneSettings:
 
 def _published(document: Document) -> PublishedVersion:
     return PublishedVersion(**cast("dict[str, str]", document.value))  # type: ignore[arg-type]
-
-
-def _zone_of(key: str) -> str:
-    return key.split("/", 1)[1]
 
 
 def _fingerprint(policy: Policy, keys: Sequence[KeyPair]) -> str:

@@ -21,6 +21,8 @@ MAX_KEY_OCTETS = 2048
 #: How many revisions back a backend remembers deletions at least.
 DELETIONS_REMEMBERED = 100_000
 
+#: Later than any revision: asks for the revision alone.
+_NEVER = 2**53
 _LAST_CODE_POINT = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
@@ -63,6 +65,11 @@ def everything(store: Store, prefix: str) -> Iterator[Document]:
     while page := store.scan(prefix, after):
         yield from page
         after = page[-1].key
+
+
+def revision(store: Store) -> int:
+    """The revision that *store* is at."""
+    return store.watch(_NEVER, 0).revision
 
 
 def prefix_end(prefix: str) -> str | None:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import secrets
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +18,7 @@ from fastapi.openapi.utils import get_openapi
 from arca_dns import __version__
 from arca_dns.documents import ZoneSettings, utc
 from arca_dns.git_import import GitImport
+from arca_dns.lease import Lease
 from arca_dns.service import Service
 
 from . import models, problem
@@ -25,9 +28,10 @@ from .feed import HeadFeed
 from .imports import ImportRounds
 from .metrics import Metrics
 from .middleware import BodyLimit, EncodedSlashes, Observation
+from .process import identity, is_gone
 from .routes import api_router, operations
 from .routes.shared import Context
-from .scheduler import Scheduler
+from .scheduler import Job, Scheduler
 
 _DESCRIPTION = """\
 Zones, their versions, and what is published of them. Every path but `health` and `ready` needs an API key.
@@ -39,13 +43,27 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
     """The application on *service*, which stays the caller's to close."""
     metrics = Metrics()
     feed = HeadFeed(service, metrics)
+    lease = Lease(
+        service.store,
+        "scheduler",
+        config.scheduler.instance or f"{socket.gethostname()}-{secrets.token_hex(3)}",
+        clock,
+        config.scheduler.seconds(config.backend.type),
+        process=identity(),
+        gone=is_gone,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        schedulers = [Scheduler(service.maintain, config.publish.maintenance_interval, metrics, clock)]
+        interval = config.publish.maintenance_interval
+        jobs = [Job("maintain", service.maintain, interval)]
+        first = Job("publish", service.publish, interval)
+        schedulers: list[Scheduler | ImportRounds] = [
+            Scheduler(lease, jobs, service.under, metrics, first=first, clock=clock)
+        ]
         if config.backend.type == "git":
             importer = GitImport(service, ZoneSettings(dnssec=config.dnssec.enabled))
-            schedulers.append(ImportRounds(importer.round, config.backend.git.pull_interval, metrics, clock))
+            schedulers.append(ImportRounds(importer.round, config.backend.git.pull_interval))
         feed.start()
         for scheduler in schedulers:
             scheduler.start()
@@ -69,7 +87,7 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.context = Context(config, service, feed, metrics, utc(clock()))
+    app.state.context = Context(config, service, feed, metrics, utc(clock()), lease)
     app.include_router(operations.root)
     app.include_router(api_router())
     problem.install(app)

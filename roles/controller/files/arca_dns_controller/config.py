@@ -260,6 +260,23 @@ class Publish:
         return Path(self.head_key_file).with_suffix(".pub")
 
 
+#: Seconds that a controller keeps the scheduled work without renewal. A file is shared on one machine only, where the
+#: next process sees that a former one has ended; and each renewal is a commit, which in Git stays for ever.
+_LEASE_SECONDS = {"sqlite": 300.0, "git": 3600.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduler:
+    """Which controller does the scheduled work: *instance* names this one to people."""
+
+    instance: Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "letters, digits and ._-")] | None = None
+    lease_ttl: Annotated[Seconds, Range(1, 86400)] | None = None
+
+    def seconds(self, backend: str) -> float:
+        """How long the lease is held without renewal."""
+        return _LEASE_SECONDS.get(backend, 15.0) if self.lease_ttl is None else self.lease_ttl
+
+
 @dataclass(frozen=True, slots=True)
 class Log:
     """What goes to the journal."""
@@ -275,6 +292,7 @@ class ControllerConfig:
     backend: Backend = field(default_factory=Backend)
     dnssec: Dnssec = field(default_factory=Dnssec)
     publish: Publish = field(default_factory=Publish)
+    scheduler: Scheduler = field(default_factory=Scheduler)
     log: Log = field(default_factory=Log)
 
 

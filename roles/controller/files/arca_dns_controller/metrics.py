@@ -28,13 +28,26 @@ class Metrics:
         self._seconds = Histogram(
             f"{PREFIX}_request_seconds", "Time to answer a request.", ("method", "route"), registry=self.registry
         )
-        self.maintenance_failures = Counter(
-            f"{PREFIX}_maintenance_failures", "Rounds of scheduled work that failed.", registry=self.registry
-        )
-        self.maintenance_success = Gauge(
-            f"{PREFIX}_maintenance_last_success_timestamp_seconds",
-            "When scheduled work last succeeded.",
+        self.scheduled_runs = Counter(
+            f"{PREFIX}_scheduled_runs",
+            "Runs of scheduled jobs: ok, failed, or lost to another controller.",
+            ("job", "outcome"),
             registry=self.registry,
+        )
+        self.scheduled_success = Gauge(
+            f"{PREFIX}_scheduled_last_success_timestamp_seconds",
+            "When a scheduled job last succeeded in this controller.",
+            ("job",),
+            registry=self.registry,
+        )
+        self.leader = Gauge(
+            f"{PREFIX}_leader", "Whether this controller does the scheduled work.", registry=self.registry
+        )
+        self.lease_fence = Gauge(
+            f"{PREFIX}_lease_fence", "Number of this controller's latest tenure.", registry=self.registry
+        )
+        self.lease_takeovers = Counter(
+            f"{PREFIX}_lease_takeovers", "How often this controller took the lease.", registry=self.registry
         )
         self.head_revision = Gauge(f"{PREFIX}_head_revision", "Revision of the head.", registry=self.registry)
 

@@ -384,6 +384,16 @@ class State(_Given):
     status: Literal["ok"]
 
 
+class Leader(_Given):
+    """The controller that does the scheduled work: signing again, renewing the head, tidying up."""
+
+    instance: str
+    fence: int = Field(description="Grows with each change of the leader.")
+    since: str
+    until: str = Field(description="When another one may take over unless it is renewed; by the leader's clock.")
+    this: bool = Field(description="Whether it is the controller that answers.")
+
+
 class Status(_Given):
     """What the controller is and has published."""
 
@@ -395,6 +405,7 @@ class Status(_Given):
     head_expires: str | None
     head_public_key: str
     edges: int
+    leader: Leader | None
 
 
 class ProblemPlace(_Given):

@@ -1,58 +1,179 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The scheduled work of the controller, in a thread: publish what waits, re-sign what is due, renew the head."""
+"""The scheduled work of the controllers on one store: done by the one that holds the lease, a job at a time.
+
+What a job commits depends on the lease, so a controller that was held up for however long does no harm.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import structlog
 
-from arca_dns.errors import StoreError
+from arca_dns.errors import LeaseLost, StoreError, StoreUnavailable
+from arca_dns.lease import Lease
 
 from .metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
+#: How often the lease is renewed while it lasts.
+_RENEWALS = 3
+#: Seconds between two looks of one who waits for the lease, at most.
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """*work*, called every *interval* seconds; for the first time *delay* seconds after the lease was taken."""
+
+    name: str
+    work: Callable[[], object]
+    interval: float
+    delay: float = 0.0
+
 
 class Scheduler:
-    """Calls *work* at once and then every *interval* seconds, whatever became of the last time."""
+    """Runs *jobs* while this controller holds *lease*, each under :meth:`~arca_dns.service.Service.under`.
+
+    *first* is called once whoever holds the lease, and again until it succeeds: it picks up what this controller may
+    have left behind. Two threads: one keeps the lease, the other works.
+    """
 
     def __init__(
-        self, work: Callable[[], None], interval: float, metrics: Metrics, clock: Callable[[], float] = time.time
+        self,
+        lease: Lease,
+        jobs: Sequence[Job],
+        under: Callable[[Lease], AbstractContextManager[None]],
+        metrics: Metrics,
+        *,
+        first: Job | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._work = work
-        self._interval = interval
+        self._lease = lease
+        self._jobs = tuple(jobs)
+        self._under = under
         self._metrics = metrics
+        self._first = first
         self._clock = clock
+        self._monotonic = monotonic
+        self._fence: int | None = None  # of the tenure that the times below are of
+        self._due: dict[str, float] = {}
+        self._leads = False
+        self._told = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        self._wake = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._keep, name="lease", daemon=True),
+            threading.Thread(target=self._run, name="scheduler", daemon=True),
+        ]
 
     def start(self) -> None:
         """Begin."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     async def stop(self) -> None:
-        """Finish the round that runs, and end."""
+        """Finish the job that runs, give the lease to whoever wants it, and end."""
         self._stop.set()
-        await asyncio.to_thread(self._thread.join)
+        self._wake.set()
+        for thread in reversed(self._threads):
+            await asyncio.to_thread(thread.join)
 
-    def round(self) -> None:
-        """One round; a failure is logged and counted, never raised."""
+    # -- the lease --------------------------------------------------------------------------
+
+    def keep(self) -> None:
+        """Take the lease, or renew it; a failure is logged, never raised."""
+        led = self._leads
         try:
-            self._work()
+            fence = self._lease.fence if led and self._lease.renew() else self._lease.acquire()
+            self._told = False
+        except StoreUnavailable as error:
+            fence = self._lease.fence
+            if not self._told:
+                log.warning("the lease of scheduled work cannot be kept", reason=str(error))
+            self._told = True
+        except Exception as error:  # the lease has to be taken again, whatever this was
+            fence = None
+            log.error("the lease of scheduled work cannot be kept", reason=str(error), exc_info=error)
+        self._leads = fence is not None
+        if fence is not None and not led:
+            self._metrics.lease_takeovers.inc()
+            log.info("scheduled work is done here", fence=fence)
+        elif fence is None and led:
+            log.warning("scheduled work is done elsewhere")
+        self._metrics.leader.set(self._leads)
+        if fence is not None:
+            self._metrics.lease_fence.set(fence)
+        if self._leads != led:
+            self._wake.set()
+
+    def _keep(self) -> None:
+        pause = self._lease.ttl / _RENEWALS
+        worker = self._threads[1]
+        while not self._stop.is_set():
+            self.keep()
+            self._stop.wait(pause if self._leads else min(pause, _LOOK_SECONDS))
+        while self._leads and worker.is_alive():  # the last job may take long
+            self.keep()
+            worker.join(pause)
+        worker.join()
+        try:
+            self._lease.release()
+        except StoreError as error:  # it runs out by itself
+            log.warning("the lease of scheduled work cannot be given up", reason=str(error))
+        self._metrics.leader.set(0)
+
+    # -- the work ---------------------------------------------------------------------------
+
+    def round(self) -> float | None:
+        """Run the jobs that are due; returns the seconds until the next one is, or ``None`` while another one leads.
+
+        A failure is logged and counted, never raised.
+        """
+        if self._first is not None and self._do(self._first, None):
+            self._first = None
+        fence = self._lease.fence
+        if fence is None:
+            return None if self._first is None else self._first.interval
+        if fence != self._fence:
+            now = self._monotonic()
+            self._fence, self._due = fence, {job.name: now + job.delay for job in self._jobs}
+        for job in self._jobs:
+            if self._due[job.name] <= self._monotonic() and not self._stop.is_set():
+                self._do(job, self._lease)
+                self._due[job.name] = self._monotonic() + job.interval
+        return max(0.0, min(self._due.values(), default=_LOOK_SECONDS) - self._monotonic())
+
+    def _do(self, job: Job, lease: Lease | None) -> bool:
+        outcome = "ok"
+        try:
+            if lease is None:
+                job.work()
+            else:
+                with self._under(lease):
+                    job.work()
+        except LeaseLost as error:
+            outcome = "lost"
+            log.info("scheduled work goes on elsewhere", job=job.name, reason=str(error))
         except Exception as error:  # what fails now may work in the next round; nothing else must stop
-            self._metrics.maintenance_failures.inc()
+            outcome = "failed"
             known = isinstance(error, StoreError)  # its sentence says it all
-            log.error("scheduled work failed", reason=str(error), exc_info=None if known else error)
+            log.error("scheduled work failed", job=job.name, reason=str(error), exc_info=None if known else error)
         else:
-            self._metrics.maintenance_success.set(self._clock())
+            self._metrics.scheduled_success.labels(job.name).set(self._clock())
+        self._metrics.scheduled_runs.labels(job.name, outcome).inc()
+        return outcome == "ok"
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self.round()
-            self._stop.wait(self._interval)
+            self._wake.clear()
+            self._wake.wait(self.round())

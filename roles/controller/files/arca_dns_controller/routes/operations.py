@@ -41,6 +41,7 @@ def status(_principal: Reader, context: Ctx) -> Response:
     """Tell what the controller is and has published."""
     held = context.service.publisher.head()
     head = None if held is None else json.loads(held[0].payload)
+    leader = context.lease.holder()
     return JSONResponse(
         {
             "version": __version__,
@@ -51,6 +52,14 @@ def status(_principal: Reader, context: Ctx) -> Response:
             "head_expires": head and utc(head["expires"]),
             "head_public_key": context.service.head_public_key,
             "edges": len(context.service.edges()),
+            "leader": leader
+            and {
+                "instance": leader.holder,
+                "fence": leader.fence,
+                "since": utc(leader.since),
+                "until": utc(leader.until),
+                "this": context.lease.is_mine(leader),
+            },
         }
     )
 

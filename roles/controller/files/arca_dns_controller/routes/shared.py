@@ -11,6 +11,7 @@ from typing import Annotated, Any, cast
 import structlog
 from fastapi import Depends, Path, Query, Request
 
+from arca_dns.lease import Lease
 from arca_dns.service import Outcome, Service
 from arca_dns.zone import names
 
@@ -32,6 +33,7 @@ class Context:
     feed: HeadFeed
     metrics: Metrics
     started: str
+    lease: Lease
 
 
 async def _context(request: Request) -> Context:

@@ -1,0 +1,159 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Two controllers on one backend: one does the scheduled work, whoever is killed, paused or stopped; both write."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from running_controller import Connection, Controller, Forks
+
+pytestmark = pytest.mark.conformance
+
+TTL = 1.5
+#: Longer than a server waits for a controller that was paused within a transaction.
+PATIENCE = 90.0
+#: Zones that are signed again every two seconds: who leads is at work most of the time, and then it is paused.
+RESTLESS = [f"tick{n}.test." for n in range(30)]
+POLICY = {"quantum": 1, "validity": 32, "refresh": 30, "dnskey_ttl": 1, "propagation_delay": 0}
+TEXT = "$TTL 1\n@ SOA ns h 1 2 3 4 1\n@ NS ns\nns A 192.0.2.1\n"
+WAIT = 0.05
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with closing(Forks()) as made:
+        yield made
+
+
+class Pair:
+    """Two controllers. Their policies differ in what does not matter, so what they sign tells who it was."""
+
+    def __init__(self, forks: Forks, kind: str, options: dict[str, object], folder: Path) -> None:
+        self.each = [
+            Controller(
+                *(forks, kind, options, folder),
+                scheduler={"instance": name, "lease_ttl": TTL},
+                dnssec={"rsa_bits": bits},
+            )
+            for name, bits in (("one", 2048), ("two", 3072))
+        ]
+        self._written = 0
+
+    def ask(self, controller: Controller, method: str, path: str, body: object = None) -> dict[str, Any]:
+        with closing(Connection(controller.port)) as connection:
+            answer = connection(method, f"/api/v1{path}", body)
+        assert answer.status in (200, 201), f"{answer}\n{controller.said()}"
+        return answer.body
+
+    def leader(self, seen_by: Controller) -> tuple[str, int]:
+        """Name and fence of who leads; the name is empty while nobody does."""
+        found = self.ask(seen_by, "GET", "/status")["leader"]
+        return (found["instance"], found["fence"]) if found else ("", 0)
+
+    def wait(self, until: Callable[[], bool]) -> float:
+        """The seconds until it was so."""
+        began = time.monotonic()
+        while not until():
+            assert time.monotonic() < began + PATIENCE, "\n".join(one.said() for one in self.each)
+            time.sleep(WAIT)
+        return time.monotonic() - began
+
+    def led(self) -> tuple[Controller, Controller]:
+        """The one that leads, and the other; both see it so, and each knows which it is."""
+        told: list[dict[str, Any]] = []
+
+        def agreed() -> bool:
+            told[:] = [self.ask(one, "GET", "/status")["leader"] or {"fence": 0, "this": False} for one in self.each]
+            return bool(told[0]["fence"]) and told[0]["fence"] == told[1]["fence"]
+
+        self.wait(agreed)
+        assert [one["this"] for one in told].count(True) == 1
+        at = 0 if told[0]["this"] else 1
+        return self.each[at], self.each[1 - at]
+
+    def create(self, controller: Controller, name: str, policy: dict[str, object] | None = None) -> None:
+        """A zone is created, and published before the answer is given."""
+        body = {"name": name, "text": f"$ORIGIN {name}\n{TEXT}", "settings": {"policy": policy or {}}}
+        assert self.ask(controller, "POST", "/zones", body)["published"]
+
+    def write(self, controller: Controller) -> None:
+        """Something that is not scheduled."""
+        self._written += 1
+        self.create(controller, f"w{self._written}.test.")
+
+    def serial(self, controller: Controller) -> int:
+        """What the scheduled work moves."""
+        return int(self.ask(controller, "GET", f"/zones/{RESTLESS[-1]}")["published"]["serial"])
+
+
+@pytest.fixture
+def pair(shared, forks: Forks, tmp_path: Path) -> Iterator[Pair]:
+    made = Pair(forks, shared.kind, shared.options, tmp_path / "controllers")
+    made.each[0].init()
+    for one in made.each:
+        one.start()
+    for name in RESTLESS:
+        made.create(made.each[0], name, POLICY)
+    yield made
+    for one in made.each:
+        if one.alive():
+            one.go_on()
+            one.kill()
+        assert "Traceback" not in one.said()
+
+
+@contextmanager
+def paused(controller: Controller) -> Iterator[None]:
+    controller.pause()
+    yield
+    controller.go_on()
+
+
+def test_one_of_two_controllers_leads_whatever_happens_to_either(pair: Pair, shared) -> None:
+    moments = random.Random()
+    one, other = pair.led()
+    first = pair.leader(one)[1]
+    for _ in range(2):  # a pause, for longer than the lease lasts, at any moment of a round
+        time.sleep(moments.uniform(0, 1))
+        fence = pair.leader(other)[1]
+        with paused(one):
+            pair.wait(lambda seen=other, fence=fence: pair.leader(seen)[1] > fence)  # type: ignore[misc]
+            pair.write(other)
+            before = pair.serial(other)
+            pair.wait(lambda seen=other, before=before: pair.serial(seen) > before)  # type: ignore[misc]
+        pair.write(one)
+        time.sleep(1)
+        one, other = pair.led()
+
+    fence = pair.leader(one)[1]
+    one.kill()
+    assert pair.wait(lambda: pair.leader(other)[1] > fence) < TTL + 5
+    pair.write(other)
+    one.start()
+    one, other = pair.led()
+
+    fence = pair.leader(one)[1]
+    one.stop()
+    assert pair.leader(other)[1] > fence or pair.wait(lambda: pair.leader(other)[1] > fence) < TTL
+    before = pair.serial(other)
+    pair.wait(lambda: pair.serial(other) > before)
+    last = pair.leader(other)[1]
+    other.stop()
+
+    # The histories of the restless zones are those of all scheduled commits: each tenure's stand together.
+    with closing(shared.open()) as store:
+        for name in RESTLESS:
+            history = store.scan(f"publication/{name}/", limit=100_000)[1:]  # the first one came with its creation
+            makers = [str(version.value["signing"]) for version in history]
+            assert sum(a != b for a, b in pairwise(makers)) <= last - first, makers
+            assert len(set(makers)) == 2
