@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "transfer": ZONE,
     "documents": ZONE | {"store", "dnssec"},
     "publish": ZONE | {"store", "dnssec", "documents"},
+    "fsck": ZONE | {"store", "dnssec", "documents", "publish", "moving"},  # finding and repairing damage
     "moving": ZONE | {"store", "dnssec", "documents", "publish"},  # a store's whole state
     "service": SERVICE,
     "git_import": SERVICE,  # pushed zone files become versions

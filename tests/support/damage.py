@@ -11,7 +11,6 @@ from typing import Any
 
 import dulwich.object_format
 import dulwich.pack
-import sqlalchemy
 
 from arca_dns.store.base import Store
 from arca_dns.store.git import layout

@@ -79,7 +79,7 @@ class Store(Protocol):
     def replace_blobs(self, blobs: Mapping[str, bytes]) -> None:
         """As :meth:`write_blobs`, also over what stands under their digests and is damaged: for repair.
 
-        Idempotent. Raises :class:`ValueError` for bytes that do not hash to their digest: only what is right is written.
+        Idempotent. Raises :class:`ValueError` for bytes that do not hash to their digest.
         """
 
     def watch(self, after: int, timeout: float) -> Changes:

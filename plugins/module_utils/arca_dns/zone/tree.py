@@ -200,6 +200,41 @@ def links(data: bytes) -> tuple[str, ...]:
     return tuple(part.hex() for part in _zone(data)[1] if any(part))
 
 
+@dataclass(frozen=True, slots=True)
+class Child:
+    """What an inner node says of one of its children: its first owner, its digest, and its counts."""
+
+    first: bytes
+    digest: str
+    stats: Stats
+
+
+def inner_node(data: bytes) -> tuple[int, tuple[Child, ...]]:
+    """Height (1 is just above the leaves) and children of an inner node. Raises :class:`CorruptBlob`."""
+    height, entries = _inner(data)
+    return height, tuple(Child(entry.first, entry.digest, entry.stats) for entry in entries)
+
+
+def leaf_stats(data: bytes) -> Stats:
+    """The counts of a leaf. Raises :class:`CorruptBlob`."""
+    try:
+        return _leaf_stats(data)
+    except ValueError as error:
+        raise CorruptBlob(f"a leaf does not parse: {error}") from None
+
+
+def cut_level(owner: bytes) -> int:
+    """How many levels of nodes begin at *owner*, wherever it stands: 0 for one that begins no leaf of its own."""
+    return _level(owner)
+
+
+def zone_node(data: bytes) -> tuple[bytes, tuple[str | None, str | None, str | None]]:
+    """Origin of a zone's root, and the roots of its trees: apex, names, NSEC3. Raises :class:`CorruptBlob`."""
+    origin, parts = _zone(data)
+    apex, below, nsec3 = (part.hex() if any(part) else None for part in parts)
+    return origin, (apex, below, nsec3)
+
+
 def _zone(data: bytes) -> tuple[bytes, list[bytes]]:
     """Origin, and the digests of the three trees (zeros for an empty one)."""
     try:

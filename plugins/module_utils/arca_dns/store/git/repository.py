@@ -393,16 +393,17 @@ class Repository:
             self._folders.popitem(last=False)
 
 
-def damage() -> tuple[type[Exception], ...]:
+def damage() -> tuple[type[BaseException], ...]:
     """What reading a damaged object raises."""
-    errors = dulwich.errors
+    errors: Any = dulwich.errors
     known = (errors.ChecksumMismatch, errors.ObjectFormatException, errors.ApplyDeltaError)
-    return (zlib.error, AssertionError, ValueError, IndexError, OverflowError, *known)
+    return (zlib.error, AssertionError, KeyError, ValueError, IndexError, OverflowError, *known)
 
 
 def _whole_objects(index: Path, wanted: Mapping[bytes, Any]) -> dict[bytes, Any] | None:
     """All objects of a pack that can be read, if one of *wanted* in it cannot; else ``None``."""
-    pack = dulwich.pack.Pack(str(index.with_suffix("")), object_format=dulwich.object_format.DEFAULT_OBJECT_FORMAT)
+    object_format: Any = dulwich.object_format.DEFAULT_OBJECT_FORMAT
+    pack: Any = dulwich.pack.Pack(str(index.with_suffix("")), object_format=object_format)
     try:
         there = {sha for sha in wanted if sha in pack}
         if all(_object(pack, sha) is not None for sha in there):
@@ -417,7 +418,7 @@ def _object(pack: Any, sha: bytes) -> Any:
     try:
         item: Any = dulwich.objects.ShaFile.from_raw_string(*pack.get_raw(sha))
         return item if item.id == sha else None
-    except (KeyError, *damage()):
+    except damage():
         return None
 
 
