@@ -13,11 +13,10 @@ from ..store.base import Document, Store
 from ..store.common import everything
 from ..zone import names
 from ..zone.tree import Blobs, inner_node, is_inner, is_zone, zone_node
-from .findings import CATALOG, HEAD, NAMES, OTHER, PUBLISHED, ROOT, SOURCE, Need, Spot
+from .findings import CATALOG, HEAD, NAMES, OTHER, ROOT, Need, Spot
 from .zones import Documents, load
 
 _CACHE_BYTES = 16 << 20
-_LINES = {"zone": SOURCE, "version": SOURCE, "published": PUBLISHED, "publication": PUBLISHED}
 
 
 class Needs:
@@ -44,14 +43,13 @@ class Needs:
                 self._documents.clear()
             held = self._documents[zone] = load(self._store, zone)
         found: dict[tuple[str, str], Need] = {}
-        for root, document, now in held.roots():
-            if not self._hangs(root, spot):
+        for root in held.roots():
+            if not self._hangs(root.digest, spot):
                 continue
-            kind, version = document.key.split("/")[0], str(document.value.get("version"))
-            line = _LINES.get(kind, OTHER)
-            before = found.get((line, version))
-            current = now or (before is not None and before.current)
-            found[line, version] = Need(document.key, names.to_text(zone), version, line, current)
+            before = found.get((root.line, root.version))
+            current = root.current or (before is not None and before.current)
+            need = Need(root.document.key, names.to_text(zone), root.version, root.line, current)
+            found[root.line, root.version] = need
         yield from found.values()
 
     def _heads(self, spot: Spot) -> Iterator[Need]:

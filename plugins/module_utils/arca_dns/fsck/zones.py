@@ -30,7 +30,7 @@ from ..store.base import Document, JsonObject, Store
 from ..store.common import everything
 from ..zone import names
 from ..zone.rr import serial_newer
-from .findings import ROOT, Finding
+from .findings import PUBLISHED, ROOT, SOURCE, Finding
 from .trees import Trees, Wanted
 
 T = TypeVar("T", Source, SourceVersion, PublishedVersion)
@@ -57,16 +57,30 @@ class Documents:
         single = [one for one in (self.source, self.published, self.dirty, self.deleted) if one is not None]
         return {one.key: one.revision for one in (*single, *self.versions, *self.publications)}
 
-    def roots(self) -> Iterator[tuple[str, Document, bool]]:
-        """(root, its document, whether it is what the zone is now) of all versions that have content."""
-        for document in (self.source, self.published):
-            if document is not None and (root := _root(document)):
-                yield root, document, True
-        for document in (*self.versions, *self.publications):
-            if root := _root(document):
-                yield root, document, False
-        if self.deleted is not None and (root := _root(self.deleted)):
-            yield root, self.deleted, False
+    def roots(self) -> Iterator[Root]:
+        """The roots of the trees that these documents need."""
+        for document, line in ((self.source, SOURCE), (self.published, PUBLISHED)):
+            if document is not None:
+                yield from _root(document, line, current=True)
+        if self.published is not None:  # what the zone is signed from incrementally
+            yield from _root(self.published, SOURCE, "source_root", "source")
+        for document in self.versions:
+            yield from _root(document, SOURCE)
+        for document in self.publications:
+            yield from _root(document, PUBLISHED)
+        if self.deleted is not None:
+            yield from _root(self.deleted, SOURCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A tree's root, the document that names it, and the version that it is the content of."""
+
+    digest: str
+    document: Document
+    line: str
+    version: str
+    current: bool
 
 
 def deleted_key(zone: bytes) -> str:
@@ -102,9 +116,7 @@ class _Check:
     def run(self) -> list[Finding]:
         held = self._documents
         self._trees.begin_zone()
-        self._trees.visit(
-            Wanted(root, ROOT, held.name, document is not held.deleted) for root, document, _now in held.roots()
-        )
+        self._trees.visit(Wanted(root.digest, ROOT, held.name) for root in held.roots())
         source = None if held.source is None else self._parse(Source, held.source)
         published = None if held.published is None else self._parse(PublishedVersion, held.published)
         versions = self._parsed(SourceVersion, held.versions)
@@ -292,7 +304,9 @@ def read_as(kind: type[T], value: JsonObject) -> T:
     return kind(**found)
 
 
-def _root(document: Document) -> str:
-    root = document.value.get("root")
-    fits = isinstance(root, str) and len(root) == 64 and not set(root) - set("0123456789abcdef")
-    return str(root) if fits else ""
+def _root(
+    document: Document, line: str, field: str = "root", version: str = "version", *, current: bool = False
+) -> Iterator[Root]:
+    digest = document.value.get(field)
+    if isinstance(digest, str) and len(digest) == 64 and not set(digest) - set("0123456789abcdef"):
+        yield Root(digest, document, line, str(document.value.get(version)), current)
