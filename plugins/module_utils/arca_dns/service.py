@@ -9,6 +9,7 @@ Front ends parse and render; signing and heads are the publisher's.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -35,7 +36,16 @@ from .documents import (
     version_key,
     zone_key,
 )
-from .errors import AlreadyExists, ArcaError, ChecksFailed, Conflict, NotFound, PlanRefused, StaleVersion
+from .errors import (
+    AlreadyExists,
+    ArcaError,
+    ChecksFailed,
+    Conflict,
+    CorruptBlob,
+    NotFound,
+    PlanRefused,
+    StaleVersion,
+)
 from .publish.head import HeadKey, SignedHead, mass_removal
 from .publish.publisher import RING, Publisher, load_source, next_serial, published_note
 from .store.base import ABSENT, JsonObject, Store, Transaction
@@ -48,6 +58,7 @@ from .zone.tree import Blobs, ZoneRoot
 
 _ATTEMPTS = 5
 _CACHE_BYTES = 128 << 20
+_DAMAGE_HINT = ": the backend is damaged; 'arca-dns-controller fsck' says what needs it and repairs it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +95,7 @@ class _Compute(Protocol):
 
 
 class BlobCache:
-    """Blobs of a store, the most recently used kept in memory; for all threads."""
+    """Blobs of a store, the most recently used kept in memory; for all threads. Damaged ones are not kept."""
 
     def __init__(self, store: Store, limit: int = _CACHE_BYTES) -> None:
         self._store = store
@@ -93,8 +104,8 @@ class BlobCache:
         self._size = 0
         self._lock = threading.Lock()
 
-    def read(self, digests: Iterable[str]) -> dict[str, bytes]:
-        """The blobs of *digests* that exist."""
+    def read(self, digests: Iterable[str], *, damaged: bool = True) -> dict[str, bytes]:
+        """The blobs of *digests* that exist; those with other bytes in their place only if *damaged*."""
         found: dict[str, bytes] = {}
         missing: list[str] = []
         with self._lock:
@@ -107,9 +118,10 @@ class BlobCache:
                     found[digest] = data
         if missing:
             fetched = self._store.read_blobs(missing)
-            found.update(fetched)
+            whole = {digest: data for digest, data in fetched.items() if _whole(digest, data)}
+            found.update(fetched if damaged else whole)
             with self._lock:
-                for digest, data in fetched.items():
+                for digest, data in whole.items():
                     if digest not in self._held:
                         self._held[digest] = data
                         self._size += len(data)
@@ -119,7 +131,7 @@ class BlobCache:
 
     def open(self) -> Blobs:
         """Blobs for one operation."""
-        return Blobs(self.read)
+        return Blobs(self.read, hint=_DAMAGE_HINT)
 
 
 class Service:
@@ -409,8 +421,17 @@ class Service:
             seen = self._store.watch(seen or 0, left).revision
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
-        """Blobs by digest; absent ones are left out."""
-        return self._cache.read(list(digests))
+        """Blobs by digest; absent ones are left out, and so are damaged ones."""
+        return self._cache.read(list(digests), damaged=False)
+
+    def blob(self, digest: str) -> bytes:
+        """One blob. Raises :class:`NotFound`, or :class:`CorruptBlob` where other bytes stand in its place."""
+        data = self._cache.read([digest]).get(digest)
+        if data is None:
+            raise NotFound(f"there is no blob {digest}")
+        if not _whole(digest, data):
+            raise CorruptBlob(f"blob {digest} does not hash to its name{_DAMAGE_HINT}")
+        return data
 
     def publish(self) -> None:
         """Publish what waits for it."""
@@ -623,6 +644,10 @@ class Service:
         for document in everything(self._store, publication_key(name)):
             last = int(cast(int, document.value["serial"]))
         return last
+
+
+def _whole(digest: str, data: bytes) -> bool:
+    return hashlib.sha256(data).hexdigest() == digest
 
 
 def _refuse(plan: Plan, force: bool) -> None:

@@ -11,12 +11,12 @@ only where it hashes to the digest that is wanted: equal content has equal trees
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice, product
 
-from ..documents import PublishedVersion, Source, SourceVersion, publication_key, version_key, zone_key
+from ..documents import PublishedVersion, SourceVersion, publication_key, version_key, zone_key
 from ..errors import ArcaError
 from ..publish.catalog import Catalog, Entry
 from ..publish.publisher import Publisher
@@ -24,15 +24,12 @@ from ..store.base import Document, Store
 from ..store.common import everything
 from ..zone import names, rr
 from ..zone.tree import Blobs, Tree, ZoneRoot
-from .findings import APEX, CATALOG, NAMES, PUBLISHED, SOURCE, Finding, Spot
+from .findings import APEX, HEAD, NAMES, PUBLISHED, SOURCE, Finding, Need, Spot
 from .zones import T, read_as
 
 _NEIGHBOURS = 8
 _COMBINATIONS = 4096
 _OWNERS = 20_000
-
-#: A publisher whose clock stands at some time (unix seconds); ``None`` where the keys of a zone are not to be had.
-PublisherAt = Callable[[bytes, float], Publisher | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +41,46 @@ class Rebuilt:
 
 
 class Rebuilder:
-    """Works on *store*; *publisher_at* signs."""
+    """Works on *store*; *publisher* signs, if there is one."""
 
-    def __init__(self, store: Store, publisher_at: PublisherAt) -> None:
+    def __init__(self, store: Store, publisher: Publisher | None) -> None:
         self._store = store
-        self._publisher_at = publisher_at
+        self._publisher = publisher
 
-    def rebuild(self, findings: Sequence[Finding], spots: Mapping[str, Spot]) -> dict[str, Rebuilt]:
-        """What can be made of the blobs of *findings*, which are those of *spots*."""
-        wanted = {finding.subject: finding for finding in findings if finding.subject in spots}
-        done: dict[str, Rebuilt] = {}
-        tried: set[tuple[str, str]] = set()
-        for digest, finding in wanted.items():
-            if spots[digest].part == CATALOG and digest not in done:
-                self._take(self._catalog(), wanted, "from what is published", done)
-            for need in sorted(finding.needs, key=lambda need: not need.current):
-                if digest in done or (need.line, need.key) in tried:
-                    continue
-                tried.add((need.line, need.key))
-                zone = names.from_text(need.zone) if need.zone else b""
-                if need.line == SOURCE:
-                    for publication in self._signed_from(zone, need.version):
-                        how = f"from the published version {publication.version}"
-                        self._take(self._unsigned(zone, publication), wanted, how, done)
-                elif need.line == PUBLISHED:
-                    how = f"by signing the source of {need.version} again"
-                    self._take(self._signed(zone, need.version), wanted, how, done)
-            if digest not in done and spots[digest].part in (NAMES, APEX):
-                found = self._from_neighbours(finding, spots[digest])
+    def rebuild(self, findings: Sequence[Finding], spots: Mapping[str, Spot]) -> Iterator[tuple[str, Rebuilt]]:
+        """(digest, what can be made of it) of the blobs of *findings*, which are those of *spots*.
+
+        To be written as they come: sources come first, and published trees are made of them.
+        """
+        left = {finding.subject: finding for finding in findings if finding.subject in spots}
+        for line in (SOURCE, PUBLISHED, HEAD):
+            tried: set[str] = set()
+            for digest, finding in list(left.items()):
+                for need in sorted(finding.needs, key=lambda need: not need.current):
+                    if digest not in left or need.line != line or need.key in tried:
+                        continue
+                    tried.add(need.key)
+                    for how, made in self._made(need):
+                        for other in made.keys() & left.keys():
+                            del left[other]
+                            yield other, Rebuilt(made[other], how)
+            for digest, finding in list(left.items()) if line == SOURCE else ():
+                found = self._from_neighbours(finding, spots[digest]) if spots[digest].part in (NAMES, APEX) else None
                 if found is not None:
-                    done[digest] = Rebuilt(found, "from the versions before and after")
-        return done
+                    del left[digest]
+                    yield digest, Rebuilt(found, "from the versions before and after")
 
-    @staticmethod
-    def _take(made: Mapping[str, bytes], wanted: Mapping[str, object], how: str, done: dict[str, Rebuilt]) -> None:
-        for digest in made.keys() & wanted.keys():
-            done.setdefault(digest, Rebuilt(made[digest], how))
+    def _made(self, need: Need) -> Iterator[tuple[str, Mapping[str, bytes]]]:
+        """What can be made of the tree that *need* needs: how, and its blobs."""
+        if need.line == HEAD:
+            yield "from what is published", self._catalog()
+            return
+        zone = names.from_text(need.zone)
+        if need.line == PUBLISHED:
+            yield f"by signing the source of {need.version} again", self._signed(zone, need.version)
+            return
+        for publication in self._signed_from(zone, need.version):
+            yield f"from the published version {publication.version}", self._unsigned(zone, publication)
 
     def _blobs(self) -> Blobs:
         return Blobs(self._store.read_blobs)
@@ -129,32 +130,16 @@ class Rebuilder:
 
     def _signed(self, zone: bytes, version: str) -> Mapping[str, bytes]:
         """The tree of the published *version*, signed again as it was."""
-        held = self._store.get(publication_key(zone, version))
+        held, current = self._store.get(publication_key(zone, version)), self._store.get(zone_key(zone))
         for publication in [] if held is None else _read(PublishedVersion, held):
-            moment = datetime.strptime(publication.time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
-            publisher = self._publisher_at(zone, moment)
-            source = self._source_of(zone, publication)
-            if publisher is None or source is None:
-                return {}
+            settings = None if current is None else current.value.get("settings")
+            if self._publisher is None or not isinstance(settings, dict):
+                continue
             blobs = self._blobs()
-            try:
-                publisher.sign(blobs, zone, source, None)
-            except (ArcaError, ValueError):
-                return {}
-            return blobs.pending
+            with suppress(ArcaError, ValueError):
+                self._publisher.sign_again(blobs, zone, publication, settings)
+                return blobs.pending
         return {}
-
-    def _source_of(self, zone: bytes, publication: PublishedVersion) -> Source | None:
-        """What *publication* was signed from, with the serial that it got."""
-        current = self._store.get(zone_key(zone))
-        if current is None:
-            return None
-        settings = current.value["settings"]
-        if not isinstance(settings, dict):
-            return None
-        settings = {**settings, "dnssec": publication.signing != "unsigned"}
-        root, serial, name = publication.source_root, publication.serial, names.to_text(zone)
-        return Source(name, publication.source, root, serial, 0, settings, publication.time, publication.time)
 
     # -- from the versions before and after ---------------------------------------------------
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from ..documents import Dirty, dirty_key, encode, published_key, zone_key
 from ..errors import ArcaError, Conflict
 from ..moving.archive import Archive
+from ..publish.publisher import Publisher
 from ..store.base import ABSENT, JsonObject, Store, Transaction
 from ..zone import names
 from ..zone.tree import links
 from .findings import PUBLISHED, SOURCE, Finding, Report
-from .rebuild import PublisherAt, Rebuilder
+from .rebuild import Rebuilder
 from .trees import Read
 
 _ROUNDS = 8
@@ -53,14 +54,13 @@ def repair(
     check: Callable[[], Report],
     *,
     copies: Sequence[Copy] = (),
-    publisher_at: PublisherAt = lambda _zone, _moment: None,
-    publish: Callable[[], None] = lambda: None,
+    publisher: Publisher | None = None,
 ) -> Report:
     """Repair what *check* finds, and check again until all is well or nothing more can be done.
 
-    *publish* lets the controller's publisher work on what was marked. Returns the last report, with what was repaired.
+    *publisher* signs; without it nothing is signed again. Returns the last report, with what was repaired.
     """
-    return _Repair(store, check, copies, publisher_at, publish).run()
+    return _Repair(store, check, copies, publisher).run()
 
 
 class _Repair:
@@ -69,53 +69,62 @@ class _Repair:
         store: Store,
         check: Callable[[], Report],
         copies: Sequence[Copy],
-        publisher_at: PublisherAt,
-        publish: Callable[[], None],
+        publisher: Publisher | None,
     ) -> None:
         self._store = store
         self._check = check
         self._copies = copies
-        self._rebuilder = Rebuilder(store, publisher_at)
-        self._publish = publish
-        self._done: dict[tuple[str, str], Finding] = {}
+        self._rebuilder = Rebuilder(store, publisher)
+        self._publisher = publisher
+        self._seen: dict[tuple[str, str], Finding] = {}
+        self._how: dict[tuple[str, str], str] = {}
         self._marked: set[str] = set()
 
     def run(self) -> Report:
         report = self._check()
         for _round in range(_ROUNDS):
+            for finding in report.damage:
+                self._seen.setdefault((finding.code, finding.subject), finding)
             if not report.damage or not self._round(report):
                 break
             report = self._check()
         left = {(finding.code, finding.subject) for finding in report.findings}
-        done = [finding for key, finding in self._done.items() if key not in left]
+        done = [
+            replace(finding, repaired=self._how.get(key, "it was written anew"))
+            for key, finding in self._seen.items()
+            if key not in left
+        ]
         return replace(report, findings=(*done, *report.findings))
 
     def _round(self, report: Report) -> bool:
-        """Do what can be done now; whether that was anything."""
-        before = len(self._done)
+        """Do what costs least of all that can be done; whether that was anything."""
         blobs = [finding for finding in report.damage if finding.subject in report.spots]
         blobs = [finding for finding in blobs if report.spots[finding.subject].state != "wrong"]
-        left = self._from_copies(blobs)
-        for digest, made in self._rebuilder.rebuild(left, report.spots).items():
+        left = {finding.subject: finding for finding in self._from_copies(blobs)}
+        done = len(left) < len(blobs)
+        for digest, made in self._rebuilder.rebuild(list(left.values()), report.spots):
             self._replace({digest: made.data})
-            self._say(next(finding for finding in left if finding.subject == digest), made.how)
-        left = [finding for finding in left if (finding.code, finding.subject) not in self._done]
+            self._say(left.pop(digest), made.how)
+            done = True
+        publish = False
         for finding in report.damage:
             if finding.fix and self._write(finding.fix):
                 how = "its document is written" if finding.code == "missing-document" else "it is published again"
                 self._say(finding, how)
-        marked = [zone for finding in left for zone in self._to_sign(finding, left)]
-        for zone in dict.fromkeys(marked):
-            self._mark(zone)
-        dropped = [self._drop(finding) for finding in left]
-        if len(self._done) == before and not marked and not any(dropped):
-            return False
-        with suppress(ArcaError):  # what is not published is still damaged when it is looked at again
-            self._publish()
+                done = publish = True
+        if not done and self._publisher is not None:
+            for zone in dict.fromkeys(zone for one in left.values() for zone in self._to_sign(one, left)):
+                self._mark(zone)
+                done = publish = True
+        if not done:
+            return sum(self._drop(finding) for finding in left.values()) > 0
+        if publish and self._publisher is not None:
+            with suppress(ArcaError):  # what is not published is still damaged when it is looked at again
+                self._publisher.publish()
         return True
 
     def _say(self, finding: Finding, how: str) -> None:
-        self._done[finding.code, finding.subject] = replace(finding, repaired=how)
+        self._how[finding.code, finding.subject] = how
 
     def _replace(self, blobs: Mapping[str, bytes]) -> None:
         good = {digest: data for digest, data in blobs.items() if hashlib.sha256(data).hexdigest() == digest}
@@ -146,9 +155,9 @@ class _Repair:
             return False
         return True
 
-    def _to_sign(self, finding: Finding, left: Sequence[Finding]) -> list[str]:
+    def _to_sign(self, finding: Finding, left: Mapping[str, Finding]) -> list[str]:
         """The zones whose published tree needs the blob, and whose source is whole."""
-        hurt = {n.zone for other in left for n in other.needs if n.line == SOURCE and n.current}
+        hurt = {n.zone for other in left.values() for n in other.needs if n.line == SOURCE and n.current}
         zones = [n.zone for n in finding.needs if n.line == PUBLISHED and n.current]
         return [zone for zone in zones if zone not in hurt | self._marked]
 
@@ -170,6 +179,10 @@ class _Repair:
         """Forget published versions that nothing serves any more and whose blobs are lost for good."""
         if not finding.needs or any(need.line != PUBLISHED or need.current for need in finding.needs):
             return False
-        self._store.commit(Transaction(deletes=[need.key for need in finding.needs]))
+        keys = [need.key for need in finding.needs]
+        for key in keys:  # the last one holds the serial that the name was served with
+            if not self._store.scan(key.rpartition("/")[0] + "/", key, 1):
+                return False
+        self._store.commit(Transaction(deletes=keys))
         self._say(finding, "no copy of it is left: the published versions of the past that had it are forgotten")
         return True

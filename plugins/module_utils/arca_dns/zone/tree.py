@@ -48,10 +48,14 @@ class Blobs:
     """Blobs read through a cache, and the new ones that wait to be written (``pending``).
 
     *read* takes digests (hex) and returns what it has. Bytes are checked against their digest when they come in.
+    *hint* is added to errors: what to do about damage.
     """
 
-    def __init__(self, read: Callable[[list[str]], Mapping[str, bytes]], cache_bytes: int = 64 << 20) -> None:
+    def __init__(
+        self, read: Callable[[list[str]], Mapping[str, bytes]], cache_bytes: int = 64 << 20, hint: str = ""
+    ) -> None:
         self._read = read
+        self._hint = hint
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._cached = 0
         self._limit = cache_bytes
@@ -74,9 +78,9 @@ class Blobs:
             return data
         data = self._read([digest]).get(digest)
         if data is None:
-            raise MissingBlob(f"blob {digest} is missing")
+            raise MissingBlob(f"blob {digest} is missing{self._hint}")
         if hashlib.sha256(data).hexdigest() != digest:
-            raise CorruptBlob(f"blob {digest} does not hash to its name")
+            raise CorruptBlob(f"blob {digest} does not hash to its name{self._hint}")
         self._keep(digest, data)
         return data
 
