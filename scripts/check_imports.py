@@ -41,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "transfer": ZONE,
     "documents": ZONE | {"store", "dnssec"},
     "publish": ZONE | {"store", "dnssec", "documents"},
+    "fsck": ZONE | {"store", "dnssec", "documents", "publish", "moving"},  # finding and repairing damage
     "moving": ZONE | {"store", "dnssec", "documents", "publish", "lease"},  # a store's whole state
     "writing": ZONE | {"store", "dnssec", "documents", "publish"},  # operations become transactions
     "bulk": ZONE | {"store", "documents", "publish", "writing"},

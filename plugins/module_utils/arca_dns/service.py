@@ -9,6 +9,7 @@ Front ends parse and render; signing and heads are the publisher's.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import OrderedDict
@@ -34,7 +35,7 @@ from .documents import (
     version_key,
     zone_key,
 )
-from .errors import ArcaError, Conflict, NotFound, PlanRefused
+from .errors import ArcaError, Conflict, CorruptBlob, NotFound, PlanRefused
 from .publish.head import HeadKey, SignedHead
 from .publish.publisher import RING, Publisher, load_source, published_note
 from .store.base import JsonObject, Store, Transaction
@@ -48,6 +49,7 @@ from .zone.tree import Blobs, ZoneRoot
 
 _ATTEMPTS = 5
 _CACHE_BYTES = 128 << 20
+_DAMAGE_HINT = ": the backend is damaged; 'arca-dns-controller fsck' says what needs it and repairs it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class ZoneInfo:
 
 
 class BlobCache:
-    """Blobs of a store, the most recently used kept in memory; for all threads."""
+    """Blobs of a store, the most recently used kept in memory; for all threads. Damaged ones are not kept."""
 
     def __init__(self, store: Store, limit: int = _CACHE_BYTES) -> None:
         self._store = store
@@ -87,8 +89,8 @@ class BlobCache:
         self._size = 0
         self._lock = threading.Lock()
 
-    def read(self, digests: Iterable[str]) -> dict[str, bytes]:
-        """The blobs of *digests* that exist."""
+    def read(self, digests: Iterable[str], *, damaged: bool = True) -> dict[str, bytes]:
+        """The blobs of *digests* that exist; those with other bytes in their place only if *damaged*."""
         found: dict[str, bytes] = {}
         missing: list[str] = []
         with self._lock:
@@ -101,9 +103,10 @@ class BlobCache:
                     found[digest] = data
         if missing:
             fetched = self._store.read_blobs(missing)
-            found.update(fetched)
+            whole = {digest: data for digest, data in fetched.items() if _whole(digest, data)}
+            found.update(fetched if damaged else whole)
             with self._lock:
-                for digest, data in fetched.items():
+                for digest, data in whole.items():
                     if digest not in self._held:
                         self._held[digest] = data
                         self._size += len(data)
@@ -113,7 +116,7 @@ class BlobCache:
 
     def open(self) -> Blobs:
         """Blobs for one operation."""
-        return Blobs(self.read)
+        return Blobs(self.read, hint=_DAMAGE_HINT)
 
 
 class Service:
@@ -400,8 +403,17 @@ class Service:
             seen = self._store.watch(seen or 0, left).revision
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
-        """Blobs by digest; absent ones are left out."""
-        return self._cache.read(list(digests))
+        """Blobs by digest; absent ones are left out, and so are damaged ones."""
+        return self._cache.read(list(digests), damaged=False)
+
+    def blob(self, digest: str) -> bytes:
+        """One blob. Raises :class:`NotFound`, or :class:`CorruptBlob` where other bytes stand in its place."""
+        data = self._cache.read([digest]).get(digest)
+        if data is None:
+            raise NotFound(f"there is no blob {digest}")
+        if not _whole(digest, data):
+            raise CorruptBlob(f"blob {digest} does not hash to its name{_DAMAGE_HINT}")
+        return data
 
     def publish(self) -> None:
         """Publish what waits for it."""
@@ -474,6 +486,10 @@ class Service:
             ZoneSettings.from_json(source.settings),
             None if note is None else note.problem,
         )
+
+
+def _whole(digest: str, data: bytes) -> bool:
+    return hashlib.sha256(data).hexdigest() == digest
 
 
 def _refuse(plan: Plan, force: bool) -> None:

@@ -16,6 +16,7 @@ from hypothesis import given, strategies as st
 from arca_dns.errors import Conflict
 from arca_dns.store.base import ABSENT, Store, Transaction
 from arca_dns.store.common import GRACE_SECONDS, prefix_end
+from damage import corrupt, lose
 
 pytestmark = pytest.mark.conformance
 
@@ -188,6 +189,32 @@ def test_thousands_of_blobs_in_one_call(store: Store) -> None:
     written = blobs(*(b"%d" % n for n in range(2500)))
     store.write_blobs(written)
     assert store.read_blobs(written) == written
+
+
+@pytest.mark.parametrize("harm", [corrupt, lose])
+def test_a_blob_that_was_damaged_is_replaced_and_the_others_stay(backend, store: Store, harm) -> None:
+    held = blobs(*(bytes([n]) * 5000 + str(n).encode() * n for n in range(20)))
+    digests = list(held)
+    store.write_blobs(held)
+    put(store, "k")
+    damaged = digests[7]
+    harm(backend.kind, backend.options, damaged, store)
+    assert backend.open().read_blobs([damaged]).get(damaged) != held[damaged]
+    store.write_blobs({damaged: held[damaged]})
+    store.replace_blobs({damaged: held[damaged]})
+    store.replace_blobs({damaged: held[damaged], **blobs(b"new")})
+    assert store.read_blobs([*held, *blobs(b"new")]) == {**held, **blobs(b"new")}
+    assert backend.open().read_blobs(held) == held
+    assert put(store, "l") > 1
+    assert backend.open().read_blobs(held) == held
+
+
+def test_bytes_that_do_not_hash_to_their_digest_replace_nothing(store: Store) -> None:
+    (digest,) = held = blobs(b"right")
+    store.write_blobs(held)
+    with pytest.raises(ValueError, match="do not hash"):
+        store.replace_blobs({digest: b"wrong"})
+    assert store.read_blobs([digest]) == held
 
 
 def test_a_sweep_removes_what_is_not_kept_and_is_old(backend, store: Store) -> None:

@@ -70,7 +70,11 @@ class SignedHead:
 
     def revision(self) -> int:
         """The revision it claims; not authenticated."""
-        return _parse(self.payload).revision
+        return self.head().revision
+
+    def head(self) -> Head:
+        """What it claims; not authenticated. Raises :class:`HeadRejected` if it does not parse."""
+        return _parse(self.payload)
 
 
 def key_id(public_key: bytes) -> str:

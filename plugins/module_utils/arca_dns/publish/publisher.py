@@ -15,7 +15,9 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeAlias, cast
 
 from ..dnssec.keys import KeyPair, generate_keys
@@ -39,7 +41,7 @@ from ..documents import (
     utc,
     zone_key,
 )
-from ..errors import AlreadyExists, ArcaError, Conflict, NotFound
+from ..errors import AlreadyExists, ArcaError, Conflict, KeyUnavailable, NotFound
 from ..store.base import ABSENT, Document, JsonObject, Store, Transaction
 from ..store.common import everything
 from ..zone import names
@@ -248,6 +250,23 @@ class Publisher:
             signing,
             utc(now),
         )
+
+    def sign_again(self, blobs: Blobs, zone: bytes, version: PublishedVersion, settings: JsonObject) -> None:
+        """Make the tree of the published *version* once more, in *blobs*: the same bytes, as signing is a function.
+
+        Raises :class:`KeyUnavailable` if the zone's keys or policy are others now.
+        """
+        settings = {**settings, "dnssec": version.signing != "unsigned"}
+        if settings["dnssec"]:
+            policy = ZoneSettings.from_json(settings).effective_policy(self._policy)
+            if _fingerprint(policy, self._keystore.load(zone)) != version.signing:
+                raise KeyUnavailable(f"{names.to_text(zone)} has other keys or another policy than when it was signed")
+        then = copy(self)
+        moment = datetime.strptime(version.time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+        then._clock = lambda: moment
+        name = names.to_text(zone)
+        root, serial, time = version.source_root, version.serial, version.time
+        then.sign(blobs, zone, Source(name, version.source, root, serial, 0, settings, time, time), None)
 
     def _keys(self, zone: bytes, policy: Policy) -> Sequence[KeyPair]:
         keys = self._keystore.load(zone)

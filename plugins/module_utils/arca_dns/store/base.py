@@ -76,6 +76,12 @@ class Store(Protocol):
     def write_blobs(self, blobs: Mapping[str, bytes]) -> None:
         """Make *blobs* durable; idempotent; to be called before the commit that names them."""
 
+    def replace_blobs(self, blobs: Mapping[str, bytes]) -> None:
+        """As :meth:`write_blobs`, also over what stands under their digests and is damaged: for repair.
+
+        Idempotent. Raises :class:`ValueError` for bytes that do not hash to their digest.
+        """
+
     def watch(self, after: int, timeout: float) -> Changes:
         """Wait up to *timeout* seconds for commits later than revision *after*; returns at once if there are any."""
 

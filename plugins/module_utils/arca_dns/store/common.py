@@ -8,8 +8,9 @@ No backend lives here, and nothing here keeps state.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .base import ABSENT, Document, JsonObject, Store, Transaction
 
@@ -46,6 +47,13 @@ def validate(transaction: Transaction) -> None:
     for key in transaction.writes:
         if not key or "\0" in key or len(key.encode()) > MAX_KEY_OCTETS:
             raise ValueError(f"a key is 1 to {MAX_KEY_OCTETS} octets of UTF-8 without NUL, not {key[:80]!r}")
+
+
+def check_digests(blobs: Mapping[str, bytes]) -> None:
+    """Raise :class:`ValueError` for bytes that do not hash to their digest: a repair must not do damage."""
+    for digest, data in blobs.items():
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ValueError(f"{len(data)} octets do not hash to {digest}")
 
 
 def broken_preconditions(transaction: Transaction, revisions: dict[str, int]) -> str:

@@ -65,6 +65,10 @@ class FencedStore:
         """See :class:`~.base.Store`."""
         self.inner.write_blobs(blobs)
 
+    def replace_blobs(self, blobs: Mapping[str, bytes]) -> None:
+        """See :class:`~.base.Store`."""
+        self.inner.replace_blobs(blobs)
+
     def watch(self, after: int, timeout: float) -> Changes:
         """See :class:`~.base.Store`."""
         return self.inner.watch(after, timeout)

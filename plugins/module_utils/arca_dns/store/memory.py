@@ -12,7 +12,7 @@ from threading import Condition
 
 from ..errors import Conflict
 from .base import Changes, Document, Transaction
-from .common import GRACE_SECONDS, broken_preconditions, decode, encode, validate
+from .common import GRACE_SECONDS, broken_preconditions, check_digests, decode, encode, validate
 
 
 class MemoryStore:
@@ -77,6 +77,11 @@ class MemoryStore:
             now = self._clock()
             for digest, data in blobs.items():
                 self._blobs[digest] = (now, bytes(data))
+
+    def replace_blobs(self, blobs: Mapping[str, bytes]) -> None:
+        """Keep *blobs* in place of what is held under their digests."""
+        check_digests(blobs)
+        self.write_blobs(blobs)
 
     def watch(self, after: int, timeout: float) -> Changes:
         """Wait up to *timeout* seconds for commits later than revision *after*."""

@@ -51,6 +51,10 @@ class WaitingStore:
         """See :class:`~.base.Store`."""
         self._opened().write_blobs(blobs)
 
+    def replace_blobs(self, blobs: Mapping[str, bytes]) -> None:
+        """See :class:`~.base.Store`."""
+        self._opened().replace_blobs(blobs)
+
     def watch(self, after: int, timeout: float) -> Changes:
         """See :class:`~.base.Store`."""
         return self._opened().watch(after, timeout)

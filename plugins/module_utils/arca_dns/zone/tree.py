@@ -48,10 +48,14 @@ class Blobs:
     """Blobs read through a cache, and the new ones that wait to be written (``pending``).
 
     *read* takes digests (hex) and returns what it has. Bytes are checked against their digest when they come in.
+    *hint* is added to errors: what to do about damage.
     """
 
-    def __init__(self, read: Callable[[list[str]], Mapping[str, bytes]], cache_bytes: int = 64 << 20) -> None:
+    def __init__(
+        self, read: Callable[[list[str]], Mapping[str, bytes]], cache_bytes: int = 64 << 20, hint: str = ""
+    ) -> None:
         self._read = read
+        self._hint = hint
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._cached = 0
         self._limit = cache_bytes
@@ -74,9 +78,9 @@ class Blobs:
             return data
         data = self._read([digest]).get(digest)
         if data is None:
-            raise MissingBlob(f"blob {digest} is missing")
+            raise MissingBlob(f"blob {digest} is missing{self._hint}")
         if hashlib.sha256(data).hexdigest() != digest:
-            raise CorruptBlob(f"blob {digest} does not hash to its name")
+            raise CorruptBlob(f"blob {digest} does not hash to its name{self._hint}")
         self._keep(digest, data)
         return data
 
@@ -198,6 +202,41 @@ def links(data: bytes) -> tuple[str, ...]:
     if not is_zone(data):
         return ()
     return tuple(part.hex() for part in _zone(data)[1] if any(part))
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """What an inner node says of one of its children: its first owner, its digest, and its counts."""
+
+    first: bytes
+    digest: str
+    stats: Stats
+
+
+def inner_node(data: bytes) -> tuple[int, tuple[Child, ...]]:
+    """Height (1 is just above the leaves) and children of an inner node. Raises :class:`CorruptBlob`."""
+    height, entries = _inner(data)
+    return height, tuple(Child(entry.first, entry.digest, entry.stats) for entry in entries)
+
+
+def leaf_stats(data: bytes) -> Stats:
+    """The counts of a leaf. Raises :class:`CorruptBlob`."""
+    try:
+        return _leaf_stats(data)
+    except ValueError as error:
+        raise CorruptBlob(f"a leaf does not parse: {error}") from None
+
+
+def cut_level(owner: bytes) -> int:
+    """How many levels of nodes begin at *owner*, wherever it stands: 0 for one that begins no leaf of its own."""
+    return _level(owner)
+
+
+def zone_node(data: bytes) -> tuple[bytes, tuple[str | None, str | None, str | None]]:
+    """Origin of a zone's root, and the roots of its trees: apex, names, NSEC3. Raises :class:`CorruptBlob`."""
+    origin, parts = _zone(data)
+    apex, below, nsec3 = (part.hex() if any(part) else None for part in parts)
+    return origin, (apex, below, nsec3)
 
 
 def _zone(data: bytes) -> tuple[bytes, list[bytes]]:

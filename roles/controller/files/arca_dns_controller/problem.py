@@ -76,6 +76,7 @@ _STATUSES: tuple[tuple[type[ArcaError], int, str], ...] = (
     (PreconditionRequired, 428, "If-Match is needed"),
     (errors.StoreUnavailable, 503, "The store does not answer"),
     (errors.KeyUnavailable, 503, "A key cannot be had"),
+    (errors.IntegrityError, 500, "Stored data is damaged"),
     (ArcaError, 500, "The controller failed"),
 )
 _HTTP_CODES = {404: "no-such-endpoint", 405: "method-not-allowed", 413: "body-too-large"}

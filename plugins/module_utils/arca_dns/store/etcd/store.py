@@ -35,6 +35,7 @@ from ..common import (
     DELETIONS_REMEMBERED,
     GRACE_SECONDS,
     broken_preconditions,
+    check_digests,
     decode,
     encode,
     prefix_end,
@@ -195,6 +196,7 @@ class EtcdStore:
 
     def replace_blobs(self, blobs: Mapping[str, bytes]) -> None:
         """Write *blobs* whether or not they are there: what is damaged is whole again."""
+        check_digests(blobs)
         self._put_blobs(blobs, self._clock())
 
     def sweep(self, keep: Iterable[str]) -> int:
@@ -446,7 +448,9 @@ class EtcdStore:
             self._ask(waiting)
 
     def _joined(self, value: bytes) -> bytes | None:
-        return value[1:] if value[:1] == b"+" else self._parts(value[1:].decode())
+        if value[:1] == b"-":
+            return self._parts(value[1:].decode())
+        return value[1:]  # "+" stands in front of it, or something else is wrong, which its digest tells
 
     def _changed(self, after: int, head: _Head) -> tuple[str, ...]:
         if head.revision <= after:

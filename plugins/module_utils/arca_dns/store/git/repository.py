@@ -57,10 +57,11 @@ class Repository:
         self.folder = path / "arca"  # what is not Git's: lock, staged blobs
         self._lock_file = -1
         self._folders: OrderedDict[bytes, Entries] = OrderedDict()
+        self._packs: frozenset[str] = frozenset()
         self.repo: Any = None
         try:
             self._make(branch)
-            self.repo = dulwich.repo.Repo(str(path))
+            self._open()
         except BaseException:
             self.close()
             raise
@@ -78,6 +79,22 @@ class Repository:
             for name, content in (("config", _CONFIG), ("HEAD", f"ref: refs/heads/{branch}\n".encode())):
                 if not (self.path / name).exists():
                     self._write_file(self.path / name, content)
+
+    def _open(self) -> None:
+        if self.repo is not None:
+            self.repo.close()
+        self._packs = self._pack_names()
+        self.repo = dulwich.repo.Repo(str(self.path))
+
+    def _pack_names(self) -> frozenset[str]:
+        return frozenset(index.stem for index in (self.path / "objects" / "pack").glob("pack-*.idx"))
+
+    def _packs_changed(self) -> bool:
+        """Look at the packs again, if there are others: one that was damaged may have been repaired by now."""
+        if self._pack_names() == self._packs:
+            return False
+        self._open()
+        return True
 
     def close(self) -> None:
         """Give back files."""
@@ -155,14 +172,14 @@ class Repository:
 
     def read(self, sha: bytes) -> Any:
         """The object *sha*. Raises :class:`IntegrityError` if it is missing or damaged."""
-        errors = dulwich.errors
-        damage = (zlib.error, errors.ChecksumMismatch, errors.ObjectFormatException, errors.ApplyDeltaError)
         try:
             return self.repo.object_store[sha]
         except KeyError:
             state = "missing"
-        except damage:
+        except damage():
             state = "damaged"
+        if state == "damaged" and self._packs_changed():
+            return self.read(sha)
         # Not raised from those: they hold pieces of the pack, which then could not be closed.
         raise IntegrityError(
             f"object {sha.decode()} is {state} in {self.path}: `git fsck` says what else is. Stop the controller,"
@@ -320,6 +337,39 @@ class Repository:
                 index.with_suffix(".pack").unlink(missing_ok=True)
                 index.with_suffix(".rev").unlink(missing_ok=True)
 
+    def replace(self, objects: Mapping[bytes, Any]) -> None:
+        """Put *objects* on disk, and those that stand there damaged out of the way; needs :meth:`locked`.
+
+        A pack with damage is made anew with all of it that can be read, and goes to ``arca/damaged``.
+        """
+        lock = os.open(self.folder / "join", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._replace(objects)
+        finally:
+            os.close(lock)
+        self._folders.clear()
+        self._open()
+
+    def _replace(self, objects: Mapping[bytes, Any]) -> None:
+        aside: list[Path] = []
+        kept = dict(objects)
+        for index in sorted((self.path / "objects" / "pack").glob("pack-*.idx")):
+            found = _whole_objects(index, objects)
+            if found is not None:
+                kept = {**found, **kept}
+                aside += [path for s in (".idx", ".pack", ".rev") if (path := index.with_suffix(s)).exists()]
+        for sha in objects:
+            loose = self.path / "objects" / sha[:2].decode() / sha[2:].decode()
+            aside += [loose] if loose.exists() else []
+        written = self.write(kept, "repaired")
+        graveyard = self.folder / "damaged"
+        for path in aside:
+            if path.stem != written.stem:
+                graveyard.mkdir(exist_ok=True)
+                path.rename(graveyard / path.name)
+        _sync_folder(written.parent)
+
     def sync_packs(self) -> None:
         """Put on disk what a fetch has brought."""
         folder = self.path / "objects" / "pack"
@@ -341,6 +391,35 @@ class Repository:
         self._folders[sha] = entries
         while len(self._folders) > _CACHED_FOLDERS:
             self._folders.popitem(last=False)
+
+
+def damage() -> tuple[type[BaseException], ...]:
+    """What reading a damaged object raises."""
+    errors: Any = dulwich.errors
+    known = (errors.ChecksumMismatch, errors.ObjectFormatException, errors.ApplyDeltaError)
+    return (zlib.error, AssertionError, KeyError, ValueError, IndexError, OverflowError, *known)
+
+
+def _whole_objects(index: Path, wanted: Mapping[bytes, Any]) -> dict[bytes, Any] | None:
+    """All objects of a pack that can be read, if one of *wanted* in it cannot; else ``None``."""
+    object_format: Any = dulwich.object_format.DEFAULT_OBJECT_FORMAT
+    pack: Any = dulwich.pack.Pack(str(index.with_suffix("")), object_format=object_format)
+    try:
+        there = {sha for sha in wanted if sha in pack}
+        if all(_object(pack, sha) is not None for sha in there):
+            return None
+        return {sha: item for sha in pack if (item := _object(pack, sha)) is not None}
+    finally:
+        pack.close()
+
+
+def _object(pack: Any, sha: bytes) -> Any:
+    """The object *sha*, or ``None`` where it does not hash to its name."""
+    try:
+        item: Any = dulwich.objects.ShaFile.from_raw_string(*pack.get_raw(sha))
+        return item if item.id == sha else None
+    except damage():
+        return None
 
 
 def is_ancestor(repo: Any, old: bytes, new: bytes) -> bool:

@@ -22,7 +22,7 @@ from ..._deps import dulwich, require
 from ...errors import ArcaError, Conflict, IntegrityError, StoreUnavailable
 from ...zone.tree import Blobs
 from ..base import Changes, Document, JsonObject, Transaction
-from ..common import GRACE_SECONDS, broken_preconditions, decode, encode, validate
+from ..common import GRACE_SECONDS, broken_preconditions, check_digests, decode, encode, validate
 from . import files, layout
 from .layout import Line
 from .remote import Pusher, Remote
@@ -213,6 +213,31 @@ class GitStore:
             }
             if new:
                 self._staged.add(new)
+
+    def replace_blobs(self, blobs: Mapping[str, bytes]) -> None:
+        """Put *blobs* into the tree, in place of what stands there, and their objects in place of damaged ones.
+
+        Packs with damage are made anew without it; what they were is kept in ``arca/damaged``.
+        """
+        check_digests(blobs)
+        if not blobs:
+            return
+        with self._errors(), self._writer(), self._lock:
+            objects: dict[bytes, Any] = {}
+            wanted = {layout.blob_path(digest): self._blob_object(data, objects) for digest, data in blobs.items()}
+            self._repository.replace(objects)
+            edits = {path: item for path, item in wanted.items() if self._repository.find(self._tree, path) != item}
+            if edits:
+                new: dict[bytes, Any] = {}
+                tree = self._repository.edit(self._tree, edits, new)
+                message = layout.Message(None, f"Repair {len(edits)} blobs")
+                head = self._make_commit(tree, (), message, self._revision, new)
+                self._advance(head, new)
+                self._head, self._tree = head, tree
+                self._stamp = self._repository.stamp(self._truth)
+            if any(digest in self._staged for digest in blobs):
+                self._staged.keep([digest for digest in self._staged.digests() if digest not in blobs])
+        self.push_soon()
 
     def watch(self, after: int, timeout: float) -> Changes:
         """Wait up to *timeout* seconds for commits later than revision *after*, of this process or of others."""

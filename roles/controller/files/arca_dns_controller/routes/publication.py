@@ -114,9 +114,7 @@ async def get_head(
 @router.get("/blobs/{digest}", responses=answers(media="application/octet-stream"), response_model=None)
 def get_blob(digest: Digest, _principal: Follower, service: Zones) -> Response:
     """Read one blob."""
-    data = service.blobs([digest]).get(digest)
-    if data is None:
-        raise NotFound(f"there is no blob {digest}")
+    data = service.blob(digest)
     headers = {"ETag": render.etag(digest), "Cache-Control": "private, max-age=31536000, immutable"}
     return Response(data, media_type="application/octet-stream", headers=headers)
 
