@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
-from running_controller import Connection, Controller, Forks
+from running_controller import KEY, Connection, Controller, Forks
 
 pytestmark = pytest.mark.conformance
 
@@ -26,7 +27,9 @@ PATIENCE = 90.0
 RESTLESS = [f"tick{n}.test." for n in range(30)]
 POLICY = {"quantum": 1, "validity": 32, "refresh": 30, "dnskey_ttl": 1, "propagation_delay": 0}
 TEXT = "$TTL 1\n@ SOA ns h 1 2 3 4 1\n@ NS ns\nns A 192.0.2.1\n"
-WAIT = 0.05
+WAIT = 0.02
+#: Pauses at most; a good half of them meet a round.
+PAUSES = 10
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,22 @@ class Pair:
         self._written += 1
         self.create(controller, f"w{self._written}.test.")
 
+    def in_a_round(self, seen_by: Controller) -> None:
+        """Wait until scheduled work is under way: a round begins a second after the one before has ended."""
+        ends = []
+        for _ in range(2):
+            before = self.serial(seen_by)
+            self.wait(lambda before=before: self.serial(seen_by) > before)  # type: ignore[misc]
+            ends.append(time.monotonic())
+        time.sleep(max(0.0, 1 + (ends[1] - ends[0] - 1) / 2 - (time.monotonic() - ends[1])))
+
+    def refused(self, controller: Controller) -> int:
+        """How many of its rounds were cut short, since another one had the lease."""
+        request = Request(f"http://127.0.0.1:{controller.port}/metrics", headers={"X-API-Key": KEY})
+        with urlopen(request, timeout=PATIENCE) as answer:
+            found = re.search(rb'scheduled_runs_total\{job="maintain",outcome="lost"\} (\d+)', answer.read())
+        return int(found[1]) if found else 0
+
     def serial(self, controller: Controller) -> int:
         """What the scheduled work moves."""
         return int(self.ask(controller, "GET", f"/zones/{RESTLESS[-1]}")["published"]["serial"])
@@ -120,11 +139,11 @@ def paused(controller: Controller) -> Iterator[None]:
 
 
 def test_one_of_two_controllers_leads_whatever_happens_to_either(pair: Pair, shared) -> None:
-    moments = random.Random()
     one, other = pair.led()
     first = pair.leader(one)[1]
-    for _ in range(2):  # a pause, for longer than the lease lasts, at any moment of a round
-        time.sleep(moments.uniform(0, 1))
+    # Paused in the middle of a round, for longer than the lease lasts; until what it wanted to commit was refused.
+    for _ in range(PAUSES):
+        pair.in_a_round(other)
         fence = pair.leader(other)[1]
         with paused(one):
             pair.wait(lambda seen=other, fence=fence: pair.leader(seen)[1] > fence)  # type: ignore[misc]
@@ -133,7 +152,11 @@ def test_one_of_two_controllers_leads_whatever_happens_to_either(pair: Pair, sha
             pair.wait(lambda seen=other, before=before: pair.serial(seen) > before)  # type: ignore[misc]
         pair.write(one)
         time.sleep(1)
+        refused = pair.refused(one)
         one, other = pair.led()
+        if refused:
+            break
+    assert refused
 
     fence = pair.leader(one)[1]
     one.kill()
