@@ -6,15 +6,18 @@
 verifying, catalog and head. The median of some rounds, in milliseconds. Both are measured in a zone of 1,000 names
 among 1,000 zones, then in a zone of ``--names`` names, then again in the small zone among ``--zones`` zones; each ``×``
 is the ratio to the first. *space* is the octets of tree that 10 versions of the large zone take beside those of one.
-*commits/s* is the store's, of one document; *raw/s* is INSERT and COMMIT, or ``git commit``, on the same server right
-after it; both one at a time.
+*commits/s* is the store's, of one document; *raw/s* is INSERT and COMMIT, ``git commit``, or one PUT, on the same
+server right after it; both one at a time.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import gc
+import http.client
+import json
 import sqlite3
 import statistics
 import subprocess
@@ -52,6 +55,7 @@ from arca_dns.zone.tree import Blobs, ZoneRoot
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
+from running_etcd import RunningEtcd
 from running_mysql import RunningMysql
 from running_postgres import RunningPostgres
 
@@ -208,6 +212,18 @@ def raw_mysql(options: Mapping[str, object]) -> float:
         return rate(lambda n: (cursor.execute("INSERT INTO raw VALUES (%s, %s)", (n, ROW)), db.commit()))
 
 
+def raw_etcd(server: RunningEtcd) -> float:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+
+    def commit(number: int) -> None:
+        key, value = (base64.b64encode(text.encode()).decode() for text in (f"raw/{number}", ROW))
+        connection.request("POST", "/v3/kv/put", json.dumps({"key": key, "value": value}))
+        connection.getresponse().read()
+
+    with contextlib.closing(connection):
+        return rate(commit)
+
+
 @contextlib.contextmanager
 def backend(kind: str, folder: Path) -> Iterator[tuple[dict[str, object], Callable[[], float]]]:
     """The options of an empty backend, and the raw rate beside it."""
@@ -215,6 +231,13 @@ def backend(kind: str, folder: Path) -> Iterator[tuple[dict[str, object], Callab
         yield {"path": str(folder / "state.db")}, lambda: raw_sqlite(folder)
     elif kind == "git":
         yield {"path": str(folder / "state.git")}, lambda: raw_git(folder)
+    elif kind == "etcd":
+        etcd = RunningEtcd(folder / "server", quota=8 << 30)
+        etcd.start()
+        try:
+            yield etcd.options(), lambda: raw_etcd(etcd)
+        finally:
+            etcd.stop()
     else:
         server: RunningPostgres | RunningMysql
         server = RunningPostgres(folder / "server") if kind == "postgres" else RunningMysql(folder / "server")
@@ -265,7 +288,7 @@ def main() -> None:
     parser.add_argument("--names", type=int, default=1_000_000, help="names in the large zone")
     parser.add_argument("--zones", type=int, default=100_000, help="zones in the store that has many")
     parser.add_argument("--rounds", type=int, default=20, help="changes of which the median is told")
-    parser.add_argument("backends", nargs="*", default=["sqlite", "git", "postgres", "mysql"])
+    parser.add_argument("backends", nargs="*", default=["sqlite", "git", "postgres", "mysql", "etcd"])
     options = parser.parse_args()
     titles = (
         "backend",

@@ -26,7 +26,7 @@ SHARED = Path("plugins/module_utils/ansible")  # what modules and lookups share
 # What each room of the library may import, itself and `__init__` (the version) aside.
 BASE = {"errors", "_deps"}
 ZONE = BASE | {"zone"}
-SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "service"}
+SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "writing", "bulk", "service"}
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "_deps": {"errors"},
@@ -40,6 +40,8 @@ ALLOWED: dict[str, set[str]] = {
     "documents": ZONE | {"store", "dnssec"},
     "publish": ZONE | {"store", "dnssec", "documents"},
     "moving": ZONE | {"store", "dnssec", "documents", "publish"},  # a store's whole state
+    "writing": ZONE | {"store", "dnssec", "documents", "publish"},  # operations become transactions
+    "bulk": ZONE | {"store", "documents", "publish", "writing"},
     "service": SERVICE,
     "git_import": SERVICE,  # pushed zone files become versions
     "client": SERVICE | {"moving"},

@@ -22,12 +22,13 @@ import pytest
 from arca_dns.store.base import Store
 from arca_dns.store.open import open_store
 from running_controller import Controller, Forks
+from running_etcd import RunningEtcd
 from running_mysql import RunningMysql
 from running_postgres import RunningPostgres
 
 ROUNDS = int(os.environ.get("ARCA_CHAOS_ROUNDS", "25"))
 CHANGES = int(os.environ.get("ARCA_CHAOS_CHANGES", "25"))
-Server = RunningPostgres | RunningMysql
+Server = RunningPostgres | RunningMysql | RunningEtcd
 
 
 @dataclass
@@ -57,7 +58,12 @@ def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMy
     yield from _running(RunningMysql(tmp_path_factory.mktemp("mysql")))
 
 
-S = TypeVar("S", RunningPostgres, RunningMysql)
+@pytest.fixture(scope="session")
+def etcd_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEtcd]:
+    yield from _running(RunningEtcd(tmp_path_factory.mktemp("etcd")))
+
+
+S = TypeVar("S", RunningPostgres, RunningMysql, RunningEtcd)
 
 
 def _running(server: S) -> Iterator[S]:
@@ -71,7 +77,7 @@ FILES: dict[str, Callable[[Path], dict[str, object]]] = {
     "sqlite": lambda folder: {"path": f"{folder}/state.sqlite"},
     "git": lambda folder: {"path": f"{folder}/state.git"},
 }
-SERVERS = ("postgres", "mysql")
+SERVERS = ("postgres", "mysql", "etcd")
 
 
 @pytest.fixture(scope="session")

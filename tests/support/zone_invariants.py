@@ -173,13 +173,13 @@ class Invariants:
         assert not self.problems, f"{len(self.problems)} invariants are broken:\n" + "\n".join(self.problems[:20])
 
     def _chain(self, zone: str, chain: list[Document], tried: Mapping[str, Attempt], again: bool) -> None:
-        """Each version has the one before it as its parent; a zone made again after its deletion begins anew."""
+        """Each version has the one before it as its parent, also a zone that is made again after its deletion."""
         by_name = {str(document.value["version"]): document for document in chain}
         before: Document | None = None
         for document in chain:
             value = document.value
             gone = before is None or not before.value["root"]
-            parent = None if before is None or gone else before.value["version"]
+            parent = None if before is None else before.value["version"]
             if value["parent"] != parent:
                 self._wrong(f"{document.key} has the parent {value['parent']}, not {parent}")
             if before is not None and value["root"]:
@@ -205,7 +205,7 @@ class Invariants:
     def _whole(self, attempt: Attempt, document: Document, by_name: Mapping[str, Document]) -> None:
         """The version is exactly what the attempt asked for, acknowledged or not."""
         value, root = document.value, str(document.value["root"])
-        if value["parent"] != attempt.parent:
+        if attempt.kind != "create" and value["parent"] != attempt.parent:
             self._wrong(f"{document.key} has the parent {value['parent']}, its writer named {attempt.parent}")
         if attempt.kind == "delete":
             if root:

@@ -69,6 +69,16 @@ def dirty_key(zone: bytes) -> str:
     return f"dirty/{_key_name(zone)}"
 
 
+def deleted_key(zone: bytes = b"") -> str:
+    """Key of what is kept of a deleted zone; without *zone* the prefix of all."""
+    return f"deleted/{_key_name(zone)}" if zone else "deleted/"
+
+
+def served_key(zone: bytes) -> str:
+    """Key of the serial that a name was last served with, where nothing else remembers it."""
+    return f"served/{_key_name(zone)}"
+
+
 def head_key(ring: str) -> str:
     """Key of a ring's head."""
     return f"head/{ring}"
@@ -183,6 +193,26 @@ class SourceVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletedZone:
+    """A zone that was deleted by *version* and can come back: its *last* version with content, and its settings.
+
+    *serial* is the newest that it may have been served with.
+    """
+
+    name: str
+    version: str
+    last: str
+    root: str
+    serial: int
+    records: int
+    settings: JsonObject
+    created: str
+    deleted: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PublishedVersion:
     """One version as edges serve it: signed from *source* under *signing* (a fingerprint of keys and policy)."""
 
@@ -206,6 +236,6 @@ class Dirty:
     problem: str | None = None
 
 
-def encode(value: Source | SourceVersion | PublishedVersion | Dirty) -> JsonObject:
+def encode(value: Source | SourceVersion | DeletedZone | PublishedVersion | Dirty) -> JsonObject:
     """A document's JSON."""
     return asdict(value)

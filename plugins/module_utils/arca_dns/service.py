@@ -13,37 +13,35 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, cast
+from dataclasses import dataclass, replace
+from typing import cast
 
+from .bulk import check_bulk, judge_all, merged, prepare_all
 from .dnssec.keys import ds_rdata
 from .dnssec.keystore import KeyStore
 from .dnssec.policy import Policy
 from .documents import (
-    Dirty,
+    DeletedZone,
     PublishedVersion,
     Source,
     SourceVersion,
     ZoneSettings,
-    dirty_key,
+    deleted_key,
     edge_key,
-    encode,
     head_key,
-    new_version_id,
-    publication_key,
     utc,
     version_key,
     zone_key,
 )
-from .errors import AlreadyExists, ArcaError, ChecksFailed, Conflict, NotFound, PlanRefused, StaleVersion
-from .publish.head import HeadKey, SignedHead, mass_removal
-from .publish.publisher import RING, Publisher, load_source, next_serial, published_note
-from .store.base import ABSENT, JsonObject, Store, Transaction
+from .errors import ArcaError, Conflict, NotFound, PlanRefused
+from .publish.head import HeadKey, SignedHead
+from .publish.publisher import RING, Publisher, load_source, published_note
+from .store.base import JsonObject, Store, Transaction
 from .store.common import everything
+from .writing import Create, Delete, Edit, Guard, Operation, Planner, Prepared, Replace, Rollback, Undelete
 from .zone import names, rr
-from .zone.changes import Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
-from .zone.checks import check, check_ttls
-from .zone.content import Overlay, TreeView
+from .zone.changes import Change, Plan, RRsetDiff, tree_diffs
+from .zone.content import TreeView
 from .zone.tree import Blobs, ZoneRoot
 
 _ATTEMPTS = 5
@@ -75,12 +73,6 @@ class ZoneInfo:
     published: PublishedVersion | None
     settings: ZoneSettings
     problem: str | None = None
-
-
-class _Compute(Protocol):
-    """Makes the plan of a write from the current version."""
-
-    def __call__(self, blobs: Blobs, old: ZoneRoot) -> tuple[RRsetDiff, ...]: ...
 
 
 class BlobCache:
@@ -150,6 +142,7 @@ class Service:
             clock=clock,
             blobs=self._cache.open,
         )
+        self._planner = Planner(store, self.publisher, self._policy, clock)
 
     @property
     def store(self) -> Store:
@@ -157,6 +150,71 @@ class Service:
         return self._store
 
     # -- writes -----------------------------------------------------------------------------
+
+    def write(
+        self,
+        operation: Operation,
+        *,
+        actor: str,
+        reason: str = "",
+        dry_run: bool = False,
+        force: bool = False,
+        guard: Guard | None = None,
+    ) -> Outcome:
+        """Do *operation*, or with *dry_run* tell what it would do. Without a fence, one that loses a race is done anew.
+
+        Raises what :meth:`~.writing.Planner.prepare` raises, what *guard* raises, and ``PlanRefused``.
+        """
+        for _attempt in range(_ATTEMPTS):
+            blobs = self._cache.open()
+            prepared = self._planner.prepare(operation, blobs, actor, reason)
+            if guard is not None:
+                guard(prepared.plan)
+            if prepared.documents is None:
+                return Outcome(prepared.plan, prepared.version, prepared.serial, changed=False, applied=False)
+            if dry_run:
+                return Outcome(prepared.plan, None, prepared.serial, changed=True, applied=False)
+            _refuse(prepared.plan, force)
+            documents = prepared.documents()
+            try:
+                self._commit(blobs, Transaction(documents.preconditions, documents.writes, documents.deletes))
+            except Conflict:
+                continue
+            outcome = Outcome(prepared.plan, prepared.version, prepared.serial, changed=True, applied=True)
+            return self._publish([outcome])[0]
+        raise Conflict(f"zone {names.to_text(operation.name)} keeps changing under this write; try again")
+
+    def bulk(
+        self,
+        operations: Sequence[Operation],
+        *,
+        actor: str,
+        reason: str = "",
+        dry_run: bool = False,
+        force: bool = False,
+        guard: Guard | None = None,
+    ) -> list[Outcome]:
+        """Do all *operations*, on as many zones, or none: one commit, one head. Outcomes are in their order.
+
+        Raises what the first kind of failure is, of those that :func:`~.bulk.failure` ranks, with the place of each.
+        """
+        check_bulk(operations)
+        for _attempt in range(_ATTEMPTS):
+            blobs = self._cache.open()
+            prepared = prepare_all(self._planner, operations, blobs, actor, reason, guard)
+            work = [one for one in prepared if one.documents is not None]
+            removed = sum(isinstance(operation, Delete) for operation in operations)
+            refusals = judge_all(prepared, removed, len(self.publisher.catalog(blobs)))
+            if dry_run or not work:
+                return [_told(one, applied=False) for one in prepared]
+            if refusals and not force:
+                raise PlanRefused("refused; if this is meant, repeat it with force", refusals)
+            try:
+                self._commit(blobs, merged(work))
+            except Conflict:
+                continue
+            return self._publish([_told(one, applied=one.documents is not None) for one in prepared])
+        raise Conflict("the zones keep changing under this write; try again")
 
     def create_zone(
         self,
@@ -170,26 +228,8 @@ class Service:
         dry_run: bool = False,
     ) -> Outcome:
         """Create zone *name*. Raises ``AlreadyExists`` or ``ChecksFailed``."""
-        settings = settings or ZoneSettings()
-        settings.effective_policy(self._policy)
-        if self._store.get(zone_key(name)) is not None:
-            raise AlreadyExists(f"zone {names.to_text(name)} exists already; replace it with its version instead")
-        blobs = self._cache.open()
-        content = tuple(rrsets)
-        old = ZoneRoot.empty(blobs, name)
-        diffs, new = plan_replace(blobs, old, content)
-        warnings = self._check(TreeView(new), None, lines, settings)
-        plan = Plan(name, None, diffs, warnings, ())
-        now = self._clock()
-        serial = self._first_serial(content, name, settings, now)
-        if dry_run:
-            return Outcome(plan, None, serial, changed=True, applied=False)
-        source = self._source(blobs, name, new, serial, settings, created=utc(now), now=now)
-        try:
-            self._commit(blobs, name, ABSENT, source, None, actor, reason)
-        except Conflict:
-            raise AlreadyExists(f"zone {names.to_text(name)} was created by somebody else just now") from None
-        return self._publish(name, Outcome(plan, source.version, serial, changed=True, applied=True))
+        operation = Create(name, tuple(rrsets), settings or ZoneSettings(), lines)
+        return self.write(operation, actor=actor, reason=reason, dry_run=dry_run)
 
     def replace_zone(
         self,
@@ -205,20 +245,8 @@ class Service:
         force: bool = False,
     ) -> Outcome:
         """Make *rrsets* the whole content of zone *name*; *settings* ``None`` keeps those it has."""
-        content = tuple(rrsets)
-        return self._write(
-            name,
-            lambda blobs, old: plan_replace(blobs, old, content)[0],
-            if_version=if_version,
-            actor=actor,
-            reason=reason,
-            settings=settings,
-            lines=lines,
-            asked=_soa_serial(content, name),
-            whole=True,
-            dry_run=dry_run,
-            force=force,
-        )
+        operation = Replace(name, tuple(rrsets), if_version, settings, lines)
+        return self.write(operation, actor=actor, reason=reason, dry_run=dry_run, force=force)
 
     def change_zone(
         self,
@@ -232,15 +260,8 @@ class Service:
         force: bool = False,
     ) -> Outcome:
         """Replace or remove single RRsets of zone *name*, all or nothing."""
-        return self._write(
-            name,
-            lambda _blobs, old: plan_changes(TreeView(old), changes),
-            if_version=if_version,
-            actor=actor,
-            reason=reason,
-            dry_run=dry_run,
-            force=force,
-        )
+        operation = Edit(name, tuple(changes), if_version)
+        return self.write(operation, actor=actor, reason=reason, dry_run=dry_run, force=force)
 
     def rollback(
         self,
@@ -254,21 +275,8 @@ class Service:
         force: bool = False,
     ) -> Outcome:
         """A new version with the content of an old one and a higher serial."""
-        target = self.version(name, version)
-
-        def compute(blobs: Blobs, old: ZoneRoot) -> tuple[RRsetDiff, ...]:
-            return tuple(tree_diffs(old, ZoneRoot.load(blobs, target.root)))
-
-        return self._write(
-            name,
-            compute,
-            if_version=if_version,
-            actor=actor,
-            reason=reason or f"rollback to {version}",
-            whole=True,
-            dry_run=dry_run,
-            force=force,
-        )
+        operation = Rollback(name, version, if_version)
+        return self.write(operation, actor=actor, reason=reason, dry_run=dry_run, force=force)
 
     def delete_zone(
         self,
@@ -281,42 +289,11 @@ class Service:
         force: bool = False,
     ) -> Outcome:
         """Delete zone *name*; its history stays. Refused without *force* while a hosted parent delegates to it."""
-        for _attempt in range(_ATTEMPTS):
-            source, revision = self._current(name, if_version)
-            blobs = self._cache.open()
-            old = ZoneRoot.load(blobs, source.root)
-            diffs = tuple(tree_diffs(old, ZoneRoot.empty(blobs, name)))
-            refusals = self._deletion_refusals(blobs, name, ZoneSettings.from_json(source.settings))
-            plan = Plan(name, source.version, diffs, (), refusals)
-            if dry_run:
-                return Outcome(plan, None, source.serial, changed=True, applied=False)
-            _refuse(plan, force)
-            now = self._clock()
-            gone = SourceVersion(
-                new_version_id(now, source.version),
-                source.version,
-                "",
-                source.serial,
-                0,
-                actor,
-                reason or "deleted",
-                utc(now),
-            )
-            try:
-                self._store.commit(
-                    Transaction(
-                        {zone_key(name): revision},
-                        {
-                            version_key(name, gone.version): encode(gone),
-                            dirty_key(name): encode(Dirty(names.to_text(name), removed=True)),
-                        },
-                        [zone_key(name)],
-                    )
-                )
-            except Conflict:
-                continue
-            return self._publish(name, Outcome(plan, None, source.serial, changed=True, applied=True))
-        raise Conflict(f"zone {names.to_text(name)} keeps changing under this deletion; try again")
+        return self.write(Delete(name, if_version), actor=actor, reason=reason, dry_run=dry_run, force=force)
+
+    def undelete_zone(self, name: bytes, *, actor: str, reason: str = "", dry_run: bool = False) -> Outcome:
+        """Bring a deleted zone back as a new version. Raises ``NotFound``, ``AlreadyExists``, ``ChecksFailed``."""
+        return self.write(Undelete(name), actor=actor, reason=reason, dry_run=dry_run)
 
     # -- reads ------------------------------------------------------------------------------
 
@@ -329,6 +306,11 @@ class Service:
         """Up to *limit* zones in key order, those behind *after*."""
         documents = self._store.scan("zone/", "" if after is None else zone_key(after), limit)
         return [self._info(Source(**cast("dict[str, str]", d.value))) for d in documents]  # type: ignore[arg-type]
+
+    def deleted_zones(self, after: bytes | None = None, limit: int = 100) -> list[DeletedZone]:
+        """Up to *limit* zones that were deleted and can come back, in key order, those behind *after*."""
+        documents = self._store.scan(deleted_key(), "" if after is None else deleted_key(after), limit)
+        return [DeletedZone(**cast("dict[str, str]", d.value)) for d in documents]  # type: ignore[arg-type]
 
     def content(self, name: bytes, version: str | None = None) -> tuple[ZoneRoot, int]:
         """The source tree of a version (the current one by default) and its serial; the SOA in the tree has 0."""
@@ -352,15 +334,17 @@ class Service:
         return _with_serial(found, serial) if found is not None and rdtype == rr.SOA else found
 
     def version(self, name: bytes, version: str) -> SourceVersion:
-        """One source version with content. Raises ``NotFound``."""
-        document = self._store.get(version_key(name, version)) if version else None
-        if document is None or not document.value["root"]:
-            raise NotFound(f"zone {names.to_text(name)} has no version {version!r}")
+        """One source version with content, also of a deleted zone. Raises ``NotFound``."""
+        document = self._planner.version(name, version)
         return SourceVersion(**cast("dict[str, str]", document.value))  # type: ignore[arg-type]
 
     def versions(self, name: bytes, after: str = "", limit: int = 100) -> list[SourceVersion]:
-        """Source versions of *name*, oldest first, those behind version *after*. Raises ``NotFound``."""
-        load_source(self._store, name)
+        """Source versions of *name*, oldest first, those behind version *after*, also while it is deleted.
+
+        Raises ``NotFound``.
+        """
+        if self._store.get(deleted_key(name)) is None:
+            load_source(self._store, name)
         documents = self._store.scan(version_key(name), version_key(name, after) if after else "", limit)
         return [SourceVersion(**cast("dict[str, str]", d.value)) for d in documents]  # type: ignore[arg-type]
 
@@ -444,150 +428,34 @@ class Service:
 
     # -- inside -----------------------------------------------------------------------------
 
-    def _current(self, name: bytes, if_version: str | None) -> tuple[Source, int]:
-        source, revision = load_source(self._store, name)
-        if if_version is not None and if_version != source.version:
-            raise StaleVersion(
-                f"zone {names.to_text(name)} is at version {source.version}, not {if_version}; read it again",
-                source.version,
-            )
-        return source, revision
-
-    def _write(
-        self,
-        name: bytes,
-        compute: _Compute,
-        *,
-        if_version: str | None,
-        actor: str,
-        reason: str,
-        settings: ZoneSettings | None = None,
-        lines: Mapping[tuple[bytes, int], int] | None = None,
-        asked: int | None = None,
-        whole: bool = False,
-        dry_run: bool,
-        force: bool,
-    ) -> Outcome:
-        """Plan, judge, apply. Without *if_version* a write that loses a race is computed again."""
-        for _attempt in range(_ATTEMPTS):
-            source, revision = self._current(name, if_version)
-            held = ZoneSettings.from_json(source.settings)
-            wanted = settings or held
-            wanted.effective_policy(self._policy)
-            blobs = self._cache.open()
-            old = ZoneRoot.load(blobs, source.root)
-            diffs = compute(blobs, old)
-            if not diffs and wanted == held:
-                plan = Plan(name, source.version, (), (), ())
-                return Outcome(plan, source.version, source.serial, changed=False, applied=False)
-            view = Overlay(TreeView(old), _edits(diffs))
-            owners = None if whole or wanted != held else {diff.owner for diff in diffs}
-            warnings = self._check(view, owners, lines, wanted)
-            plan = Plan(name, source.version, diffs, warnings, judge(diffs, old, wanted.thresholds))
-            now = self._clock()
-            serial = self._next_serial(name, source, wanted, asked, now)
-            if dry_run:
-                return Outcome(plan, None, serial, changed=True, applied=False)
-            _refuse(plan, force)
-            new = old.update({diff.owner: _node_bytes(view, diff.owner) for diff in diffs})
-            after = self._source(
-                blobs, name, new, serial, wanted, created=source.created, now=now, parent=source.version
-            )
-            try:
-                self._commit(blobs, name, revision, after, source.version, actor, reason)
-            except Conflict:
-                continue
-            return self._publish(name, Outcome(plan, after.version, serial, changed=True, applied=True))
-        raise Conflict(f"zone {names.to_text(name)} keeps changing under this write; try again")
-
-    def _check(
-        self,
-        view: Overlay | TreeView,
-        owners: Iterable[bytes] | None,
-        lines: Mapping[tuple[bytes, int], int] | None,
-        settings: ZoneSettings,
-    ) -> tuple[str, ...]:
-        """Raise ``ChecksFailed`` with every error; returns the warnings."""
-        findings = check(view, owners, lines=lines)
-        errors = list(findings.errors)
-        if settings.dnssec:
-            policy = settings.effective_policy(self._policy)
-            errors += check_ttls(view, policy.refresh, policy.propagation_delay, owners, lines=lines)
-        if errors:
-            count = len(errors)
-            raise ChecksFailed(f"zone {names.to_text(view.origin)} has {count} error{'s' if count > 1 else ''}", errors)
-        return tuple(str(place) for place in findings.warnings)
-
-    def _deletion_refusals(self, blobs: Blobs, name: bytes, settings: ZoneSettings) -> tuple[str, ...]:
-        refusals = []
-        parent = names.parent(name)
-        while settings.dnssec and len(parent) > 1:
-            document = self._store.get(zone_key(parent))
-            if document is not None:
-                tree = ZoneRoot.load(blobs, str(document.value["root"]))
-                if rr.NS in TreeView(tree).node(name):
-                    refusals.append(f"{names.to_text(parent)} still delegates to the signed zone {names.to_text(name)}")
-                break
-            parent = names.parent(parent)
-        count = len(self.publisher.catalog(blobs))
-        if mass_removal(count, 1):
-            refusals.append(f"{names.to_text(name)} is the last zone, edges would serve nothing")
-        return tuple(refusals)
-
-    def _source(
-        self,
-        blobs: Blobs,
-        name: bytes,
-        tree: ZoneRoot,
-        serial: int,
-        settings: ZoneSettings,
-        *,
-        created: str,
-        now: float,
-        parent: str | None = None,
-    ) -> Source:
-        return Source(
-            names.to_text(name),
-            new_version_id(now, parent),
-            tree.store(blobs),
-            serial,
-            tree.stats().records,
-            settings.to_json(),
-            created,
-            utc(now),
-        )
-
-    def _commit(
-        self, blobs: Blobs, name: bytes, expected: int, source: Source, parent: str | None, actor: str, reason: str
-    ) -> None:
-        version = SourceVersion(
-            source.version, parent, source.root, source.serial, source.records, actor, reason, source.modified
-        )
+    def _commit(self, blobs: Blobs, transaction: Transaction) -> None:
         self._store.write_blobs(blobs.pending)
-        self._store.commit(
-            Transaction(
-                {zone_key(name): expected},
-                {
-                    zone_key(name): encode(source),
-                    version_key(name, version.version): encode(version),
-                    dirty_key(name): encode(Dirty(names.to_text(name))),
-                },
-            )
-        )
+        self._store.commit(transaction)
         blobs.settle()
 
-    def _publish(self, name: bytes, outcome: Outcome) -> Outcome:
+    def _publish(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """Publish after a durable commit: a failure here is told, never raised, for the write itself holds."""
-        problem: str | None = None
+        written = [outcome.plan.zone for outcome in outcomes if outcome.applied]
+        failure: str | None = None
         try:
-            self.publisher.publish(name)
-            note = published_note(self._store, name)
-            if note is None:
-                return outcome
-            problem = note.problem or "waits for publication"
+            self.publisher.publish(written[0] if len(written) == 1 else None)
         except ArcaError as error:
-            problem = str(error)
-        return Outcome(outcome.plan, outcome.version, outcome.serial, outcome.changed, outcome.applied, False, problem)
+            failure = str(error)
+        return [self._served(outcome, failure) if outcome.applied else outcome for outcome in outcomes]
+
+    def _served(self, outcome: Outcome, failure: str | None) -> Outcome:
+        """*outcome* with what has become of its publication."""
+        problem = failure
+        if failure is None:
+            try:
+                note = published_note(self._store, outcome.plan.zone)
+            except ArcaError as error:
+                problem = str(error)
+            else:
+                if note is None:
+                    return outcome
+                problem = note.problem or "waits for publication"
+        return replace(outcome, published=False, problem=problem)
 
     def _info(self, source: Source) -> ZoneInfo:
         name = names.from_text(source.name)
@@ -600,55 +468,19 @@ class Service:
             None if note is None else note.problem,
         )
 
-    def _next_serial(self, name: bytes, source: Source, settings: ZoneSettings, asked: int | None, now: float) -> int:
-        """Newer than the source's and the published serial, and the one asked for if that is newer still."""
-        current = source.serial
-        published = self.publisher.published(name)
-        if published is not None and rr.serial_newer(published.serial, current):
-            current = published.serial
-        if asked and rr.serial_newer(asked, current):
-            return asked
-        return next_serial(settings.serial, current, now)
-
-    def _first_serial(self, content: Sequence[rr.RRset], name: bytes, settings: ZoneSettings, now: float) -> int:
-        """The serial of the zone file, or the first of the style; never behind what the name was last served with."""
-        last = self._last_served(name)
-        asked = _soa_serial(content, name)
-        if asked and (last is None or rr.serial_newer(asked, last)):
-            return asked
-        return next_serial(settings.serial, 0 if last is None else last, now)
-
-    def _last_served(self, name: bytes) -> int | None:
-        last: int | None = None
-        for document in everything(self._store, publication_key(name)):
-            last = int(cast(int, document.value["serial"]))
-        return last
-
 
 def _refuse(plan: Plan, force: bool) -> None:
     if plan.refusals and not force:
         raise PlanRefused(f"refused: {'; '.join(plan.refusals)}; if this is meant, repeat it with force")
 
 
-def _soa_serial(content: Sequence[rr.RRset], name: bytes) -> int | None:
-    for rrset in content:
-        if rrset.rdtype == rr.SOA and rrset.owner == name and rrset.rdatas:
-            return rr.soa_serial(rrset.rdatas[0])
-    return None
+def _told(prepared: Prepared, *, applied: bool) -> Outcome:
+    changed = prepared.documents is not None
+    version = prepared.version if applied or not changed else None
+    return Outcome(prepared.plan, version, prepared.serial, changed=changed, applied=applied)
 
 
 def _with_serial(rrset: rr.RRset, serial: int) -> rr.RRset:
     return rr.RRset(
         rrset.owner, rrset.rdtype, rrset.ttl, tuple(rr.soa_with_serial(rdata, serial) for rdata in rrset.rdatas)
     )
-
-
-def _edits(diffs: Iterable[RRsetDiff]) -> dict[bytes, dict[int, rr.RRset | None]]:
-    edits: dict[bytes, dict[int, rr.RRset | None]] = {}
-    for diff in diffs:
-        edits.setdefault(diff.owner, {})[diff.rdtype] = diff.after
-    return edits
-
-
-def _node_bytes(view: Overlay, owner: bytes) -> bytes | None:
-    return rr.node_wire(view.node(owner).values()) or None

@@ -56,6 +56,19 @@ def test_records_join_a_zone_file(client: Client) -> None:
     assert RecordSet("www.example.com.", "A", 60, ("192.0.2.1", "192.0.2.2")) in client.record_sets(ZONE)
 
 
+def test_a_deleted_zone_comes_back_as_it_was(client: Client, version: str) -> None:
+    before = client.zone(ZONE)
+    client.delete_zone(ZONE, Write(version, force=True))
+    assert not client.undelete_zone(ZONE, Write(dry_run=True)).applied
+    outcome = client.undelete_zone(ZONE, Write(reason="again"))
+    assert outcome.applied
+    assert outcome.serial > before.serial
+    assert WWW in client.record_sets(ZONE)
+    assert client.zone(ZONE).created == before.created
+    with pytest.raises(errors.AlreadyExists):
+        client.undelete_zone(ZONE, Write())
+
+
 def test_a_dry_run_plans_and_writes_nothing(client: Client) -> None:
     outcome = client.create_zone(ZONE, ZoneContent(TEXT), Write(dry_run=True))
     assert (outcome.changed, outcome.applied, outcome.version) == (True, False, None)

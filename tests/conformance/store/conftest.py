@@ -21,6 +21,7 @@ import pytest
 
 from arca_dns.store.base import Store
 from arca_dns.store.open import open_store
+from running_etcd import RunningEtcd
 from running_mysql import RunningMysql
 from running_postgres import RunningPostgres
 
@@ -146,7 +147,12 @@ def mysql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMy
     yield from _running(RunningMysql(tmp_path_factory.mktemp("mysql")))
 
 
-S = TypeVar("S", RunningPostgres, RunningMysql)
+@pytest.fixture(scope="session")
+def etcd_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEtcd]:
+    yield from _running(RunningEtcd(tmp_path_factory.mktemp("etcd")))
+
+
+S = TypeVar("S", RunningPostgres, RunningMysql, RunningEtcd)
 
 
 def _running(server: S) -> Iterator[S]:
@@ -166,6 +172,7 @@ BACKENDS: dict[str, Callable[[pytest.FixtureRequest, Path], dict[str, object]]] 
     "postgres": _server_options("postgres_server"),
     "git": lambda _request, folder: {"path": str(folder / "state" / "zones.git")},
     "mysql": _server_options("mysql_server"),
+    "etcd": _server_options("etcd_server"),
 }
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from controller_api import EXAMPLE
+from running_etcd import RunningEtcd
 from running_mysql import RunningMysql
 from running_postgres import RunningPostgres
 from server_folder import free_tcp_port
@@ -31,9 +32,9 @@ SECONDS = 60.0
 KEY = "key-of-admin"
 
 
-@pytest.fixture(params=["postgres", "mysql"])
-def server(request: pytest.FixtureRequest) -> RunningPostgres | RunningMysql:
-    running: RunningPostgres | RunningMysql = request.getfixturevalue(f"{request.param}_server")
+@pytest.fixture(params=["postgres", "mysql", "etcd"])
+def server(request: pytest.FixtureRequest) -> RunningPostgres | RunningMysql | RunningEtcd:
+    running: RunningPostgres | RunningMysql | RunningEtcd = request.getfixturevalue(f"{request.param}_server")
     return running
 
 
@@ -92,9 +93,9 @@ class Daemon:
 
 
 @pytest.fixture
-def daemon(server: RunningPostgres | RunningMysql, tmp_path: Path) -> Daemon:
-    kind = "postgres" if isinstance(server, RunningPostgres) else "mysql"
-    made = Daemon(kind, server.options(), tmp_path)
+def daemon(server: RunningPostgres | RunningMysql | RunningEtcd, tmp_path: Path) -> Daemon:
+    kinds = {RunningPostgres: "postgres", RunningMysql: "mysql", RunningEtcd: "etcd"}
+    made = Daemon(kinds[type(server)], server.options(), tmp_path)
     first = made.run("init")
     assert first.returncode == 0, first.stderr
     return made
@@ -106,7 +107,7 @@ def zone(name: str) -> dict[str, object]:
 
 
 def test_a_daemon_whose_database_is_down_says_503_and_works_when_it_is_up(
-    server: RunningPostgres | RunningMysql, daemon: Daemon
+    server: RunningPostgres | RunningMysql | RunningEtcd, daemon: Daemon
 ) -> None:
     server.stop()
     try:
@@ -135,18 +136,35 @@ def test_a_daemon_whose_database_is_down_says_503_and_works_when_it_is_up(
     assert "Traceback" not in log
 
 
-def test_the_database_is_looked_at_and_upgraded_from_the_command_line(daemon: Daemon) -> None:
+@pytest.fixture(params=["postgres", "mysql"])
+def database(request: pytest.FixtureRequest) -> RunningPostgres | RunningMysql:
+    """A server that keeps a schema."""
+    running: RunningPostgres | RunningMysql = request.getfixturevalue(f"{request.param}_server")
+    return running
+
+
+@pytest.fixture
+def on_database(database: RunningPostgres | RunningMysql, tmp_path: Path) -> Daemon:
+    made = Daemon("postgres" if isinstance(database, RunningPostgres) else "mysql", database.options(), tmp_path)
+    first = made.run("init")
+    assert first.returncode == 0, first.stderr
+    return made
+
+
+def test_the_database_is_looked_at_and_upgraded_from_the_command_line(on_database: Daemon) -> None:
+    daemon = on_database
     found = json.loads(daemon.run("db", "current", "--json").stdout)
     assert found["current"] == found["newest"] == "0001"
     assert "nothing to apply" in daemon.run("db", "upgrade").stdout
 
 
 def test_a_daemon_refuses_a_database_of_a_newer_version_in_one_line(
-    server: RunningPostgres | RunningMysql, daemon: Daemon
+    database: RunningPostgres | RunningMysql, on_database: Daemon
 ) -> None:
+    server, daemon = database, on_database
     settings = json.loads(daemon.config.read_text())["backend"]
-    database = settings[settings["type"]]["database"]
-    server.execute("UPDATE alembic_version SET version_num = '9999'", database)
+    name = settings[settings["type"]]["database"]
+    server.execute("UPDATE alembic_version SET version_num = '9999'", name)
     for words in (("serve",), ("init",), ("db", "upgrade")):
         done = daemon.run(*words)
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)

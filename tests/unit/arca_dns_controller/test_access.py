@@ -28,6 +28,9 @@ ALLOWED: dict[str, set[str]] = {
     "GET /zones": READ,
     "POST /zones": WRITE,
     "POST /zones/raw": WRITE,
+    "POST /bulk": WRITE,
+    "GET /deleted-zones": READ,
+    "POST /zones/{zone}/undelete": WRITE,
     "GET /zones/{zone}": READ,
     "HEAD /zones/{zone}": READ,
     "PUT /zones/{zone}": WRITE,
@@ -63,6 +66,7 @@ BODIES = {
     "PUT /zones/{zone}/rrsets/{owner}/{type}": {"values": ["192.0.2.1"]},
     "POST /zones/{zone}/rollback": {"version": "v" + "0" * 26},
     "POST /blobs/fetch": {"digests": []},
+    "POST /bulk": {"operations": [{"action": "undelete", "zone": "a.example"}]},
     "PUT /edges/{edge}/attestation": {"head": 1},
 }
 

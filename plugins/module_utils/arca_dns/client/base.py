@@ -145,6 +145,9 @@ class Client(Protocol):
     def delete_zone(self, name: str, write: Write) -> Outcome:
         """Delete a zone. Raises ``NotFound``, ``PlanRefused``."""
 
+    def undelete_zone(self, name: str, write: Write) -> Outcome:
+        """Bring a deleted zone back. Raises ``NotFound``, ``AlreadyExists``; a fence has no meaning here."""
+
     def put_record_set(
         self, zone: str, owner: str, rdtype: str, values: Sequence[str], ttl: int | None, write: Write
     ) -> Outcome:

@@ -120,6 +120,10 @@ class HttpClient:
         """See :class:`~.base.Client`."""
         return self._write("DELETE", _zone_path(name), write, None, name)
 
+    def undelete_zone(self, name: str, write: Write) -> Outcome:
+        """See :class:`~.base.Client`."""
+        return self._write("POST", _zone_path(name) + "/undelete", write, None, name)
+
     def put_record_set(
         self, zone: str, owner: str, rdtype: str, values: Sequence[str], ttl: int | None, write: Write
     ) -> Outcome:

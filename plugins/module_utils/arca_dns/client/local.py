@@ -91,6 +91,12 @@ class LocalClient:
             )
         )
 
+    def undelete_zone(self, name: str, write: Write) -> Outcome:
+        """See :class:`~.base.Client`."""
+        return _outcome(
+            self._service.undelete_zone(_name(name), actor=self._actor, reason=write.reason, dry_run=write.dry_run)
+        )
+
     def put_record_set(
         self, zone: str, owner: str, rdtype: str, values: Sequence[str], ttl: int | None, write: Write
     ) -> Outcome:

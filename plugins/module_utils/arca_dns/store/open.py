@@ -12,6 +12,7 @@ from typing import Any
 from ..config import Secret
 from ..errors import ConfigError, Place
 from .base import Store
+from .etcd import open_etcd
 from .git import open_git
 from .memory import MemoryStore
 from .sql import SqlStore
@@ -49,6 +50,17 @@ BACKENDS: Mapping[str, Mapping[str, tuple[type, bool]]] = {
         "connect_timeout": (float, False),
         "pool_size": (int, False),
     },
+    "etcd": {
+        "endpoints": (list, False),
+        "prefix": (str, False),
+        "user": (str, False),
+        "password": (Secret, False),
+        "password_file": (str, False),
+        "ca_file": (str, False),
+        "cert_file": (str, False),
+        "key_file": (str, False),
+        "timeout": (float, False),
+    },
     "git": {
         "path": (str, True),
         "branch": (str, False),
@@ -62,8 +74,6 @@ BACKENDS: Mapping[str, Mapping[str, tuple[type, bool]]] = {
 }
 #: Backends that are databases, with a schema to migrate.
 SQL = ("sqlite", "postgres", "mysql")
-#: Backends that the configuration names but this version does not have.
-LATER = ("etcd",)
 
 _SAYS: Mapping[type, str] = {
     str: "a text that is not empty",
@@ -71,6 +81,7 @@ _SAYS: Mapping[type, str] = {
     bool: "true or false",
     float: "a number of seconds",
     int: "a whole number above 0",
+    list: "a list of texts",
 }
 
 
@@ -78,18 +89,19 @@ def open_store(backend_type: str, options: Mapping[str, object], *, clock: Calla
     """Open the backend *backend_type* with its *options* (``backend.<type>.*`` of a configuration).
 
     Options of ``sqlite``: *path* of the file, *busy_timeout* in seconds; of ``postgres`` and ``mysql``: the parameters
-    of :class:`~.sql.dialects.Postgres` and :class:`~.sql.dialects.Mysql`; of ``git``: those of :func:`~.git.open_git`.
+    of :class:`~.sql.dialects.Postgres` and :class:`~.sql.dialects.Mysql`; of ``etcd`` and
+    ``git``: those of :func:`~.etcd.open_etcd` and :func:`~.git.open_git`.
     ``memory`` has none.
     Raises :class:`ConfigError` that names what is wrong, :class:`StoreUnavailable` if the backend cannot be reached.
     """
     if backend_type not in BACKENDS:
         known = ", ".join(BACKENDS)
-        if backend_type in LATER:
-            raise ConfigError(f"the backend {backend_type!r} is not available in this version: use one of {known}")
         raise ConfigError(f"there is no backend {backend_type!r}: use one of {known}")
     values = _check(backend_type, options)
     if backend_type == "memory":
         return MemoryStore(clock=clock)
+    if backend_type == "etcd":
+        return open_etcd(clock=clock, **values)
     if backend_type == "git":
         return open_git(clock=clock, **values)
     dialect = _dialect(backend_type, values)
@@ -136,6 +148,7 @@ def _check(backend_type: str, options: Mapping[str, object]) -> dict[str, Any]:
             bool: isinstance(value, bool),
             float: number,
             int: number and isinstance(value, int) and value > 0,
+            list: isinstance(value, list | tuple) and all(isinstance(item, str) for item in value),
         }
         if fits[wanted]:
             values[name] = value

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from arca_dns.config import Pattern, Range, Seconds, Secret, Size, WholeSeconds, load
 from arca_dns.dnssec.policy import Policy
 from arca_dns.errors import ConfigError, Place
-from arca_dns.store.open import BACKENDS, LATER
+from arca_dns.store.open import BACKENDS
 
 #: An absolute path, as text: what is relative would depend on where the daemon was started.
 AbsolutePath = Annotated[str, Pattern(r"/.*[^/]", "an absolute path of a file or folder")]
@@ -94,7 +94,7 @@ Port = Annotated[int, Range(1, 65535)]
 PoolSize = Annotated[int, Range(1, 1000)]
 
 
-def _one_password(settings: Postgres | Mysql) -> None:
+def _one_password(settings: Postgres | Mysql | Etcd) -> None:
     if settings.password is not None and settings.password_file is not None:
         raise ConfigError("two passwords", [Place("leave out this or password", pointer="password_file")])
 
@@ -142,6 +142,24 @@ class Mysql:
 
 
 @dataclass(frozen=True, slots=True)
+class Etcd:
+    """An etcd cluster; what is not set is as :func:`arca_dns.store.etcd.open_etcd` says."""
+
+    endpoints: tuple[str, ...] | None = None
+    prefix: Annotated[str, Pattern(r".*[^/].*", "a text with more than slashes")] | None = None
+    user: str | None = None
+    password: Secret | None = None
+    password_file: AbsolutePath | None = None
+    ca_file: AbsolutePath | None = None
+    cert_file: AbsolutePath | None = None
+    key_file: AbsolutePath | None = None
+    timeout: Annotated[Seconds, Range(0.1, 300)] | None = None
+
+    def __post_init__(self) -> None:
+        _one_password(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Git:
     """A bare Git repository, and the remote that it is pushed to and pulled from."""
 
@@ -168,14 +186,14 @@ class Backend:
     sqlite: Sqlite = field(default_factory=Sqlite)
     postgres: Postgres = field(default_factory=Postgres)
     mysql: Mysql = field(default_factory=Mysql)
+    etcd: Etcd = field(default_factory=Etcd)
     git: Git = field(default_factory=Git)
     memory: Memory = field(default_factory=Memory)
 
     def __post_init__(self) -> None:
         if self.type not in BACKENDS:
             known = ", ".join(sorted(BACKENDS, reverse=True))
-            missing = "is not available in this version" if self.type in LATER else "is no backend"
-            raise ConfigError("no backend", [Place(f"{self.type!r} {missing}; use one of {known}", pointer="type")])
+            raise ConfigError("no backend", [Place(f"{self.type!r} is no backend; use one of {known}", pointer="type")])
 
     def options(self) -> dict[str, object]:
         """The options of the backend in use, those that are set."""

@@ -92,6 +92,25 @@ class ChangesIn(_Sent):
     changes: list[ChangeIn] = Field(min_length=1)
 
 
+class OperationIn(_Sent):
+    """What a bulk does to one zone."""
+
+    action: Literal["create", "replace", "change", "rollback", "delete", "undelete"]
+    zone: str = Field(description="With or without the final dot.", examples=["example.com."])
+    if_version: str | None = Field(
+        None, description="The version that this was computed from, or `*` for any; not for `create` and `undelete`."
+    )
+    document: ZoneIn | None = Field(None, description="For `create` and `replace`.")
+    changes: list[ChangeIn] | None = Field(None, description="For `change`.")
+    version: str | None = Field(None, description="For `rollback`: the version to go back to.")
+
+
+class BulkIn(_Sent):
+    """Operations on as many zones, done together or not at all."""
+
+    operations: list[OperationIn] = Field(min_length=1)
+
+
 class RollbackIn(_Sent):
     """The version to go back to."""
 
@@ -225,6 +244,42 @@ class Written(_Given):
     published: bool = Field(description="Whether the version is on its way to the edges; else `problem` says why not.")
     problem: str | None
     plan: Plan
+
+
+class ZoneWritten(Written):
+    """The same of one zone among several."""
+
+    zone: str
+
+
+class BulkWritten(_Given):
+    """What a bulk did or, with `dry_run`, would do; outcomes are in the order of the operations."""
+
+    changed: bool
+    applied: bool
+    outcomes: list[ZoneWritten]
+
+
+class DeletedZone(_Given):
+    """A zone that was deleted and can come back."""
+
+    name: str
+    version: str = Field(description="The version that deleted it.")
+    last: str = Field(description="The last version with content.")
+    serial: int
+    record_count: int
+    settings: dict[str, Any]
+    created: str
+    deleted: str
+    actor: str
+    reason: str
+
+
+class DeletedZoneList(_Given):
+    """A page of deleted zones; `next` is the `after` of the following page."""
+
+    zones: list[DeletedZone]
+    next: str | None
 
 
 class Version(_Given):

@@ -51,6 +51,12 @@ class UnsupportedMedia(ArcaError):
     code = "unsupported-media-type"
 
 
+class PayloadTooLarge(ArcaError):
+    """A body that holds more than is taken at once."""
+
+    code = "body-too-large"
+
+
 # The first class that fits decides.
 _STATUSES: tuple[tuple[type[ArcaError], int, str], ...] = (
     (BadRequest, 400, "The request cannot be understood"),
@@ -61,6 +67,7 @@ _STATUSES: tuple[tuple[type[ArcaError], int, str], ...] = (
     (errors.AlreadyExists, 409, "It exists already"),
     (errors.Conflict, 409, "Somebody else was faster"),
     (errors.StaleVersion, 412, "The version is not the current one"),
+    (PayloadTooLarge, 413, "The body is too large"),
     (UnsupportedMedia, 415, "The body has a form that is not taken here"),
     (errors.ZoneTextError, 422, "Zone data does not parse"),
     (errors.ChecksFailed, 422, "The zone breaks rules of DNS"),

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 from fastapi import Response
 from fastapi.responses import JSONResponse
 
-from arca_dns.documents import PublishedVersion, SourceVersion, utc
+from arca_dns.documents import DeletedZone, PublishedVersion, SourceVersion, utc
 from arca_dns.service import Outcome, ZoneInfo
 from arca_dns.zone import names, rdata, rr
 from arca_dns.zone.changes import RRsetDiff
@@ -142,10 +142,26 @@ def differences(diffs: Iterable[RRsetDiff]) -> dict[str, Any]:
     return {"adds": adds, "changes": changes, "removals": removals}
 
 
-def written(outcome: Outcome, *, created: str | None = None) -> Response:
-    """The answer to a write; *created* is the path of a zone that is new."""
+def deleted(zone: DeletedZone) -> dict[str, Any]:
+    """A zone that was deleted."""
+    return {
+        "name": zone.name,
+        "version": zone.version,
+        "last": zone.last,
+        "serial": zone.serial,
+        "record_count": zone.records,
+        "settings": zone.settings,
+        "created": zone.created,
+        "deleted": zone.deleted,
+        "actor": zone.actor,
+        "reason": zone.reason,
+    }
+
+
+def outcome_of(outcome: Outcome) -> dict[str, Any]:
+    """What a write did."""
     plan = outcome.plan
-    body = {
+    return {
         "changed": outcome.changed,
         "applied": outcome.applied,
         "version": outcome.version,
@@ -154,7 +170,22 @@ def written(outcome: Outcome, *, created: str | None = None) -> Response:
         "problem": outcome.problem,
         "plan": {**differences(plan.diffs), "warnings": list(plan.warnings), "refusals": list(plan.refusals)},
     }
-    response = JSONResponse(body, 201 if created and outcome.applied else 200)
+
+
+def bulk(outcomes: Sequence[Outcome]) -> Response:
+    """The answer to a bulk."""
+    return JSONResponse(
+        {
+            "changed": any(outcome.changed for outcome in outcomes),
+            "applied": any(outcome.applied for outcome in outcomes),
+            "outcomes": [{"zone": names.to_text(one.plan.zone), **outcome_of(one)} for one in outcomes],
+        }
+    )
+
+
+def written(outcome: Outcome, *, created: str | None = None) -> Response:
+    """The answer to a write; *created* is the path of a zone that is new."""
+    response = JSONResponse(outcome_of(outcome), 201 if created and outcome.applied else 200)
     if outcome.version is not None:
         response.headers["ETag"] = etag(outcome.version)
     if created and outcome.applied:

@@ -12,11 +12,10 @@ from typing import Any
 from ...._deps import sqlalchemy
 from ....config import Secret
 from ....errors import StoreUnavailable
+from ...credentials import Password, check_files
 from .base import (
     IDLE_SECONDS,
     LOCK_SECONDS,
-    Password,
-    check_files,
     forget_connections,
     make_engine,
 )
