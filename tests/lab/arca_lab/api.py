@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,14 +130,17 @@ class Lab:
 
     # Up and down
 
-    def up(self, edges: int | None = None) -> None:
-        """Bring the whole lab up, with ``edges`` edges (as many as now, or 2); quick when it is up already."""
+    def up(self, edges: int | None = None, *, lists: Collection[str] = ()) -> None:
+        """Bring the whole lab up, with ``edges`` edges (as many as now, or 2); quick when it is up already.
+
+        Hosts are offered the packages of *lists* beside those that roles install.
+        """
         machine.require_root()
         machine.install_needed(self.progress)
         with machine.locked(self.settings, self.progress):
             before = self._marker()
             topology = Topology(edges or before or DEFAULT_EDGES)
-            root, wheel = self._build()
+            root, wheel = self._build(lists)
             container.mount_cgroups(self.settings)
             authorized_key = ssh.ensure_key(self.settings)
             surplus = [
@@ -163,12 +166,12 @@ class Lab:
             self._each(topology.hosts, self._refresh_apt)
             inventory.write(self.settings, inventory.inventory(self.settings, topology, wheel))
 
-    def _build(self) -> tuple[Path, wheels.ProjectWheel]:
+    def _build(self, lists: Collection[str]) -> tuple[Path, wheels.ProjectWheel]:
         """Base root, packages and wheels; what waits for the network waits at the same time."""
         with ThreadPoolExecutor(max_workers=1) as pool:
             wheel = pool.submit(wheels.build_wheels, self.settings, self.progress)
             root = base.build_base(self.settings, self.progress)
-            packages.build_packages(self.settings, self.progress)
+            packages.build_packages(self.settings, self.progress, lists)
             return root, wheel.result()
 
     def _keeps(self, host: Host, root: Path) -> bool:

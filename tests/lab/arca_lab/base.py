@@ -60,9 +60,21 @@ DPKG_OPTIONS = (
 )
 
 
+def _list_file(name: str) -> Path:
+    return LAB_SOURCES / "packages" / f"{name}.txt"
+
+
+def has_package_list(name: str) -> bool:
+    """Whether there is a list of that name."""
+    return _list_file(name).is_file()
+
+
 def package_list(name: str) -> list[str]:
-    """The package names of packages/NAME.txt."""
-    lines = (LAB_SOURCES / "packages" / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    """The package names of packages/NAME.txt. Raises `LabError` for a list that there is not."""
+    if not has_package_list(name):
+        known = ", ".join(sorted(file.stem for file in (LAB_SOURCES / "packages").glob("*.txt")))
+        raise LabError(f"there is no list of packages {name!r}; there are {known}")
+    lines = _list_file(name).read_text(encoding="utf-8").splitlines()
     return sorted({line.strip() for line in lines if line.strip() and not line.startswith("#")})
 
 

@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", help="build what is missing and boot every host that is not up")
     up.add_argument("--edges", type=int, metavar="N", help=f"how many edges, 1 to {MAX_EDGES} (as now, or 2)")
+    up.add_argument(
+        "--packages", action="append", default=[], metavar="LIST", help="offer tests/lab/packages/LIST.txt to hosts too"
+    )
     up.add_argument("--quiet", action="store_true", help="no progress lines")
     up.set_defaults(action=_up)
 
@@ -103,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(lab: Lab, options: argparse.Namespace) -> int:
-    lab.up(options.edges)
+    lab.up(options.edges, lists=options.packages)
     return 0
 
 

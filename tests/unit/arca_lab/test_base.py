@@ -69,8 +69,13 @@ def test_a_machine_without_the_release_is_told_so(tmp_path: Path) -> None:
         machine_sources(apt(tmp_path, one_line="deb http://mirror.test/ubuntu noble main\n"))
 
 
-@pytest.mark.parametrize("name", ["base", "roles"])
+@pytest.mark.parametrize("name", ["base", "databases", "roles"])
 def test_package_lists_are_sorted_and_hold_no_comments(name: str) -> None:
     packages = package_list(name)
     assert packages == sorted(set(packages))
     assert all(package.replace("-", "").replace(".", "").isalnum() for package in packages)
+
+
+def test_a_list_that_there_is_not_is_named() -> None:
+    with pytest.raises(LabError, match="no list of packages 'tapes'; there are base, databases, roles"):
+        package_list("tapes")
