@@ -92,10 +92,8 @@ def test_a_git_remote_stays_secret_and_is_needed_to_push_and_pull() -> None:
     assert problems("backend: {type: git, git: {auto_pull: true}}") == {"backend.git.auto_pull": "needs a remote"}
 
 
-@pytest.mark.parametrize("backend", ["etcd"])
-def test_backends_to_come_are_told_from_unknown_ones(backend: str) -> None:
-    assert "is not available in this version" in problems(f"backend: {{type: {backend}}}")["backend.type"]
-    assert "is no backend" in problems("backend: {type: floppy}")["backend.type"]
+def test_an_unknown_backend_is_told() -> None:
+    assert "is no backend; use one of sqlite" in problems("backend: {type: floppy}")["backend.type"]
 
 
 def test_a_policy_that_does_not_fit_together_is_refused() -> None:

@@ -19,12 +19,6 @@ def test_an_unknown_backend_is_refused_with_the_list_of_what_there_is() -> None:
         open_store("oracle", {})
 
 
-@pytest.mark.parametrize("backend", ["etcd"])
-def test_a_backend_of_a_later_version_says_so(backend: str) -> None:
-    with pytest.raises(ConfigError, match="not available in this version: use one of memory, sqlite, postgres, mysql"):
-        open_store(backend, {})
-
-
 def test_every_wrong_option_is_named() -> None:
     with pytest.raises(ConfigError) as caught:
         open_store("sqlite", {"pfad": "x", "busy_timeout": "long"})
