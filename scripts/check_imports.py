@@ -41,8 +41,9 @@ ALLOWED: dict[str, set[str]] = {
     "transfer": ZONE,
     "documents": ZONE | {"store", "dnssec"},
     "publish": ZONE | {"store", "dnssec", "documents"},
+    "keyring": ZONE | {"store", "dnssec", "documents"},  # keys in the backend, and which keys a store has
     "fsck": ZONE | {"store", "dnssec", "documents", "publish", "moving"},  # finding and repairing damage
-    "moving": ZONE | {"store", "dnssec", "documents", "publish", "lease"},  # a store's whole state
+    "moving": ZONE | {"store", "dnssec", "documents", "publish", "lease", "keyring"},  # a store's whole state
     "writing": ZONE | {"store", "dnssec", "documents", "publish"},  # operations become transactions
     "bulk": ZONE | {"store", "documents", "publish", "writing"},
     "service": SERVICE,

@@ -79,6 +79,11 @@ def served_key(zone: bytes) -> str:
     return f"served/{_key_name(zone)}"
 
 
+def keys_key(zone: bytes) -> str:
+    """Key of a zone's private keys, which are sealed."""
+    return f"keys/{_key_name(zone)}"
+
+
 def head_key(ring: str) -> str:
     """Key of a ring's head."""
     return f"head/{ring}"

@@ -89,7 +89,9 @@ def test_init_makes_what_is_missing_once(tmp_path: Path) -> None:
 
 def test_init_makes_no_master_key_where_keys_wait_for_the_lost_one(tmp_path: Path) -> None:
     config = configuration(tmp_path / "c", free_port())
-    (tmp_path / "c" / "keys" / "example.com").mkdir(parents=True)
+    folder = tmp_path / "c" / "keys" / "example.com"
+    folder.mkdir(parents=True)
+    (folder / "Kexample.com+013+00001.json").write_text("{}")
     done = run("init", "--config", config)
     assert done.returncode == 1
     assert "restore it from its backup" in done.stderr

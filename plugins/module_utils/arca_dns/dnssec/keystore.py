@@ -9,8 +9,6 @@ zone appear together.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
 import os
@@ -22,10 +20,11 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
-from ..errors import AlreadyExists, ArcaError, KeyUnavailable, NotFound
+from ..errors import AlreadyExists, KeyUnavailable, NotFound
 from ..zone import names
 from .envelope import Envelope, MasterKey, sync_directory
-from .keys import ROLES, KeyPair, KeyRecord, key_tag
+from .keys import ROLES, KeyPair, KeyRecord
+from .sealed import read_sealed, sealed_json
 
 _MAX_NAME = 200
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
@@ -60,25 +59,25 @@ class MemoryKeyStore:
     def load(self, zone: bytes) -> list[KeyPair]:
         """See :class:`KeyStore`."""
         with self._lock:
-            return _ordered(self._keys.get(zone, {}).values())
+            return ordered(self._keys.get(zone, {}).values())
 
     def add(self, pairs: Sequence[KeyPair], *, first: bool = False) -> None:
         """See :class:`KeyStore`."""
-        zone = _zone_of(pairs)
+        zone = zone_of(pairs)
         with self._lock:
             held = self._keys.setdefault(zone, {})
             if first and held:
                 raise AlreadyExists(f"{names.to_text(zone)} has keys already")
             for pair in pairs:
                 if pair.record.tag in held:
-                    raise _tag_exists(pair.record)
+                    raise tag_exists(pair.record)
             held.update((pair.record.tag, pair) for pair in pairs)
 
     def remove(self, zone: bytes, tag: int) -> None:
         """See :class:`KeyStore`."""
         with self._lock:
             if self._keys.get(zone, {}).pop(tag, None) is None:
-                raise _no_key(zone, tag)
+                raise no_key(zone, tag)
 
     def zones(self) -> list[bytes]:
         """See :class:`KeyStore`."""
@@ -99,11 +98,11 @@ class DirectoryKeyStore:
     def load(self, zone: bytes) -> list[KeyPair]:
         """See :class:`KeyStore`."""
         pairs = [self._read(file, zone) for file in self._files(zone)]
-        return _ordered(pairs)
+        return ordered(pairs)
 
     def add(self, pairs: Sequence[KeyPair], *, first: bool = False) -> None:
         """See :class:`KeyStore`."""
-        zone = _zone_of(pairs)
+        zone = zone_of(pairs)
         with self._told("written to"):
             if not self._add_first(zone, pairs):
                 self._add_more(zone, pairs, first)
@@ -116,7 +115,7 @@ class DirectoryKeyStore:
                     file.unlink(missing_ok=True)
                     sync_directory(file.parent)
                 return
-        raise _no_key(zone, tag)
+        raise no_key(zone, tag)
 
     def zones(self) -> list[bytes]:
         """See :class:`KeyStore`."""
@@ -188,7 +187,7 @@ class DirectoryKeyStore:
         held = {int(file.stem.rsplit("+", 1)[1]) for file in self._files(zone)}
         for pair in pairs:
             if pair.record.tag in held:
-                raise _tag_exists(pair.record)
+                raise tag_exists(pair.record)
         for pair in pairs:
             final = self._file(folder, pair.record)
             temporary = folder / f".{secrets.token_hex(8)}"
@@ -196,25 +195,15 @@ class DirectoryKeyStore:
                 self._write(temporary, pair)
                 os.link(temporary, final)
             except FileExistsError:
-                raise _tag_exists(pair.record) from None
+                raise tag_exists(pair.record) from None
             finally:
                 temporary.unlink(missing_ok=True)
         sync_directory(folder)
 
     def _write(self, file: Path, pair: KeyPair) -> None:
-        record = pair.record
-        value = {
-            "zone": names.to_text(record.zone),
-            "tag": record.tag,
-            "algorithm": record.algorithm,
-            "role": record.role,
-            "dnskey": base64.b64encode(record.dnskey_rdata).decode("ascii"),
-            "created": record.created,
-            "private": self._master.seal(pair).to_json(),
-        }
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as out:
-            json.dump(value, out, indent=2)
+            json.dump(sealed_json(pair, self._master), out, indent=2)
             out.write("\n")
             out.flush()
             os.fsync(out.fileno())
@@ -235,28 +224,15 @@ def _parse(file: Path) -> tuple[KeyRecord, Envelope]:
     """A key file's record and sealed private key. Raises :class:`KeyUnavailable`."""
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-        record = KeyRecord(
-            names.from_text(value["zone"], None),
-            int(value["tag"]),
-            int(value["algorithm"]),
-            str(value["role"]),
-            base64.b64decode(value["dnskey"], validate=True),
-            int(value["created"]),
-        )
-        if record.role not in ROLES:
-            raise ValueError(f"{record.role!r} is no role")
-        if len(record.dnskey_rdata) < 5 or record.dnskey_rdata[3] != record.algorithm:
-            raise ValueError("its DNSKEY is of another algorithm")
-        if key_tag(record.dnskey_rdata) != record.tag:
-            raise ValueError("its DNSKEY has another tag")
-        return record, Envelope.from_json(value["private"])
     except OSError as error:
         raise KeyUnavailable(f"the key file {file} cannot be read: {error.strerror}") from None
-    except (ArcaError, KeyError, TypeError, ValueError, binascii.Error) as error:
+    except ValueError as error:
         raise KeyUnavailable(f"the key file {file} is damaged: {error}") from None
+    return read_sealed(value, f"the key file {file}")
 
 
-def _zone_of(pairs: Sequence[KeyPair]) -> bytes:
+def zone_of(pairs: Sequence[KeyPair]) -> bytes:
+    """The one zone that *pairs* are of. Raises :class:`AlreadyExists` if two have the same tag."""
     zones = {pair.record.zone for pair in pairs}
     if len(zones) != 1:
         raise ValueError("keys are added for one zone at a time")
@@ -265,13 +241,16 @@ def _zone_of(pairs: Sequence[KeyPair]) -> bytes:
     return zones.pop()
 
 
-def _ordered(pairs: Iterable[KeyPair]) -> list[KeyPair]:
+def ordered(pairs: Iterable[KeyPair]) -> list[KeyPair]:
+    """*pairs* by role, algorithm and tag."""
     return sorted(pairs, key=lambda pair: (ROLES.index(pair.record.role), pair.record.algorithm, pair.record.tag))
 
 
-def _tag_exists(record: KeyRecord) -> AlreadyExists:
+def tag_exists(record: KeyRecord) -> AlreadyExists:
+    """The error for a tag that the zone has already."""
     return AlreadyExists(f"{names.to_text(record.zone)} has a key with tag {record.tag} already")
 
 
-def _no_key(zone: bytes, tag: int) -> NotFound:
+def no_key(zone: bytes, tag: int) -> NotFound:
+    """The error for a tag that the zone does not have."""
     return NotFound(f"{names.to_text(zone)} has no key with tag {tag}")

@@ -24,7 +24,7 @@ from .streams import MANY, SINGLE, zones as all_zones
 from .trees import Trees, Wanted
 
 #: What else a store holds. Git keeps reports on pushed files below ``import/``.
-_OTHERS = ("restored/", "edge/", "import/", "lease/", "keys/")
+_OTHERS = ("restored/", "edge/", "import/", "lease/", "keys/", "keyring", "served/")
 _SEEN = (*(f"{kind}/" for kind in (*SINGLE, *MANY)), "head/", marker.PREFIX)  # or not to be looked at
 _LAST = "\U0010ffff"
 _LOOKS = 5

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .. import lease
+from .. import keyring, lease
 from ..errors import StoreError
 from ..store.base import ABSENT, JsonObject, Store, Transaction
+from ..store.common import everything
 
 PREFIX = "moving/"
 KEY = f"{PREFIX}target"
-#: Documents whose key begins with one of these belong to one store and are never moved.
-LOCAL = (PREFIX, lease.PREFIX)
+#: Documents whose key begins with one of these belong to one store and are never moved; keys go their own way.
+LOCAL = (PREFIX, lease.PREFIX, keyring.PREFIX, keyring.NOTE)
 _PAGE = 500
 _DELETES = 50
 
@@ -65,10 +66,10 @@ def begin(store: Store, wanted: Marker) -> bool:
                 " empty the target with 'arca-dns-controller migrate --undo'"
             )
         return True
-    there = store.scan("", limit=1)
-    if there:
+    there = next((document for document in everything(store, "") if not document.key.startswith(LOCAL)), None)
+    if there is not None:
         raise StoreError(
-            f"the target is not empty, it holds {there[0].key!r}: take an empty one; nothing that exists is overwritten"
+            f"the target is not empty, it holds {there.key!r}: take an empty one; nothing that exists is overwritten"
         )
     value: JsonObject = {"kind": wanted.kind, "source": wanted.source, "started": wanted.started}
     store.commit(Transaction({KEY: ABSENT}, {KEY: value}))

@@ -24,7 +24,7 @@ from arca_dns.store.memory import MemoryStore
 from . import log
 from .app import create_app
 from .auth import hash_key
-from .commands import backup, db, exporting, fsck, importing, migrate, zone
+from .commands import backup, db, exporting, fsck, importing, keys, migrate, zone
 from .commands.shared import DEFAULT_CONFIG, ConfigOption, fail, one_line
 from .config import ControllerConfig, read
 from .server import serve as run_server
@@ -40,6 +40,7 @@ key_app = typer.Typer(help="API keys.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
 app.add_typer(zone.app, name="zone")
 app.add_typer(db.app, name="db")
+app.add_typer(keys.app, name="keys")
 app.command("migrate")(migrate.migrate)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

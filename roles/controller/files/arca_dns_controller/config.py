@@ -219,6 +219,7 @@ class Dnssec:
     inception_offset: WholeSeconds = 3600
     dnskey_ttl: WholeSeconds = 3600
     propagation_delay: WholeSeconds = 3600
+    key_store: Literal["directory", "backend"] = "directory"
     key_directory: AbsolutePath = f"{STATE}/keys"
     master_key_file: AbsolutePath = f"{STATE}/master.key"
 

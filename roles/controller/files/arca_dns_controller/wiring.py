@@ -13,8 +13,8 @@ from pathlib import Path
 import structlog
 
 from arca_dns.dnssec.envelope import ENVIRONMENT, MasterKey
-from arca_dns.dnssec.keystore import DirectoryKeyStore
 from arca_dns.errors import KeyUnavailable, StoreUnavailable
+from arca_dns.keyring import Keyring, agree
 from arca_dns.moving.marker import refuse_unfinished
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
@@ -23,6 +23,7 @@ from arca_dns.store.open import open_store
 from arca_dns.store.waiting import WaitingStore
 
 from .config import ControllerConfig
+from .keys import key_files, keyring_of, master_key, open_keystore
 
 log = structlog.get_logger(__name__)
 
@@ -39,16 +40,17 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
     """The service that *config* describes. Makes no key: what is missing is an error.
 
     With *wait*, a backend that does not answer is none: the service begins to work when the backend does.
-    Raises ``ConfigError``, ``KeyUnavailable``, ``StoreUnavailable``, or ``StoreError`` for a schema that is too new, or
-    a store that a migration or a restore has half filled.
+    Raises ``ConfigError``, ``StoreUnavailable``, ``StoreError`` for a schema that is too new or a store that a
+    migration or a restore has half filled, and ``KeyUnavailable``, also where other controllers have other keys.
     """
-    master = MasterKey.obtain(os.environ if environ is None else environ, Path(config.dnssec.master_key_file))
+    master = master_key(config, environ)
     head_key = HeadKey.load(Path(config.publish.head_key_file))
-    store = _open_store(config, wait)
+    keyring = keyring_of(config, master, head_key)
+    store = _open_store(config, wait, keyring)
     try:
         return Service(
             store,
-            DirectoryKeyStore(Path(config.dnssec.key_directory), master),
+            open_keystore(config, store, master),
             head_key,
             policy=config.dnssec.policy(),
             head_lifetime=config.publish.head_lifetime,
@@ -58,11 +60,12 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
         raise
 
 
-def _open_store(config: ControllerConfig, wait: bool) -> Store:
+def _open_store(config: ControllerConfig, wait: bool, keyring: Keyring) -> Store:
     def opens() -> Store:
         store = open_store(config.backend.type, config.backend.options())
         try:
             refuse_unfinished(store)
+            agree(store, keyring)
         except BaseException:
             store.close()
             raise
@@ -85,7 +88,7 @@ def initialise(config: ControllerConfig, environ: Mapping[str, str] | None = Non
     created: list[str] = []
     master, keys = Path(config.dnssec.master_key_file), Path(config.dnssec.key_directory)
     if not (os.environ if environ is None else environ).get(ENVIRONMENT) and not master.exists():
-        if keys.is_dir() and any(keys.iterdir()):
+        if next(key_files(keys), None) is not None:
             raise KeyUnavailable(
                 f"there are DNSSEC keys in {keys} but no master key at {master}: restore it from its backup;"
                 " a new one cannot open them"

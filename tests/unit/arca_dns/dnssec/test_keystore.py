@@ -20,6 +20,8 @@ from arca_dns.dnssec.keys import generate_key, generate_keys
 from arca_dns.dnssec.keystore import DirectoryKeyStore, KeyStore, MemoryKeyStore, safe_name
 from arca_dns.dnssec.policy import Policy
 from arca_dns.errors import AlreadyExists, KeyUnavailable, NotFound
+from arca_dns.keyring import BackendKeyStore
+from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names
 from dnssec_zones import NOW, ORIGIN, fixed_random
 
@@ -36,8 +38,10 @@ ODD_ZONES = [
 ]
 
 
-@pytest.fixture(params=["directory", "memory"])
+@pytest.fixture(params=["directory", "backend", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> KeyStore:
+    if request.param == "backend":
+        return BackendKeyStore(MemoryStore(), MASTER)
     return DirectoryKeyStore(tmp_path / "keys", MASTER) if request.param == "directory" else MemoryKeyStore()
 
 

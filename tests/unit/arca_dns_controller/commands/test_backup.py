@@ -103,7 +103,7 @@ def test_signed_zones_without_their_keys_are_not_restored(old: Path, new: Path, 
     run("backup", file, "--config", old)
     back = run("restore", file, "--config", new)
     assert back.exit_code == 1
-    assert "has the DNSSEC keys of 2 signed zones, as a.example.: put the key directory back first" in back.stderr
+    assert "has the DNSSEC keys of 2 signed zones, as a.example.: put the keys back first" in back.stderr
     shutil.copytree(old.parent / "keys", new.parent / "keys")
     back = run("restore", file, "--config", new)
     assert back.exit_code == 0, back.stderr

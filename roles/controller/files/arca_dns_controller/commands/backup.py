@@ -22,6 +22,7 @@ from arca_dns.dnssec.envelope import sync_directory
 from arca_dns.dnssec.keystore import safe_name
 from arca_dns.documents import head_key, utc
 from arca_dns.errors import AlreadyExists, InputError, KeyUnavailable, NotFound
+from arca_dns.keyring import PREFIX as KEYS
 from arca_dns.moving import archive
 from arca_dns.moving.forward import SERIAL_STEP, restore as write_back
 from arca_dns.moving.marker import Marker
@@ -31,6 +32,7 @@ from arca_dns.store.base import Store
 from arca_dns.zone import names
 
 from ..config import ControllerConfig, read
+from ..keys import sealed_keys
 from . import keyfiles
 from .migrate import JsonOption, opened, teller, where
 from .progress import progress
@@ -62,7 +64,7 @@ def backup(
                 out,
                 program=f"arca-dns {__version__}",
                 created=utc(time.time()),
-                keys=_keys_of(settings) if with_keys else tuple,
+                keys=_keys_of(settings, store) if with_keys else tuple,
                 tell=teller(say),
             )
             digest, size = _digest(out)
@@ -103,11 +105,11 @@ def restore(
             )
             return
         settings = read(config)
-        _check_keys(settings, held, signed)
         note = Marker("restore", f"the backup of {manifest.created}, revision {manifest.revision}", utc(time.time()))
         with opened(settings) as store, progress(as_json) as say:
-            if store.scan("", limit=1) == []:
-                _put_keys(settings, held)
+            _check_keys(settings, store, held, signed)
+            if all(document.key.startswith(KEYS) for document in store.scan("", limit=1)):
+                _put_keys(settings, store, held)
             verified = write_back(held, store, note, now=time.time(), approve_removal=approve_removal, tell=teller(say))
             place = where(settings.backend)
             notes = list(_notes(settings, store))
@@ -165,9 +167,9 @@ def _digest(file: BinaryIO) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _keys_of(config: ControllerConfig) -> Callable[[], Iterable[tuple[str, bytes]]]:
+def _keys_of(config: ControllerConfig, store: Store) -> Callable[[], Iterable[tuple[str, bytes]]]:
     def keys() -> Iterator[tuple[str, bytes]]:
-        yield from keyfiles.key_files(Path(config.dnssec.key_directory))
+        yield from sealed_keys(config, store)
         head = Path(config.publish.head_key_file)
         if head.exists():
             yield _HEAD_KEY, head.read_bytes()
@@ -175,10 +177,9 @@ def _keys_of(config: ControllerConfig) -> Callable[[], Iterable[tuple[str, bytes
     return keys
 
 
-def _check_keys(config: ControllerConfig, held: archive.Archive, signed: frozenset[str]) -> None:
+def _check_keys(config: ControllerConfig, store: Store, held: archive.Archive, signed: frozenset[str]) -> None:
     """Raise :class:`KeyUnavailable` where the controller would have to make new keys for signed zones."""
-    folder = Path(config.dnssec.key_directory)
-    there = {name.split("/")[0] for name, _data in keyfiles.key_files(folder)}
+    there = {name.split("/")[0] for name, _data in sealed_keys(config, store)}
     master = keyfiles.master_of(config)
     for name, data in held.key_files():
         if name == _HEAD_KEY:
@@ -190,8 +191,9 @@ def _check_keys(config: ControllerConfig, held: archive.Archive, signed: frozens
     missing = sorted(zone for zone in signed if safe_name(names.from_text(zone)) not in there)
     if missing:
         raise KeyUnavailable(
-            f"neither the backup nor {folder} has the DNSSEC keys of {len(missing)} signed zones, as {missing[0]}: put"
-            " the key directory back first; with new keys the zones are bogus while their parents have the old DS"
+            f"neither the backup nor {_place(config)} has the DNSSEC keys of {len(missing)} signed zones, as"
+            f" {missing[0]}: put the keys back first; with new ones the zones are bogus while their parents have the"
+            " old DS"
         )
 
 
@@ -207,9 +209,12 @@ def _notes(config: ControllerConfig, store: Store) -> Iterator[str]:
         yield f"the head key at {path} is not the one that edges knew: they must be told of the new one"
 
 
-def _put_keys(config: ControllerConfig, held: archive.Archive) -> None:
+def _place(config: ControllerConfig) -> str:
+    return "the backend" if config.dnssec.key_store == "backend" else config.dnssec.key_directory
+
+
+def _put_keys(config: ControllerConfig, store: Store, held: archive.Archive) -> None:
     for name, data in held.key_files():
         if name == _HEAD_KEY:
             keyfiles.put(Path(config.publish.head_key_file), data)
-        else:
-            keyfiles.put(Path(config.dnssec.key_directory) / name, data)
+    keyfiles.put_keys(config, store, ((name, data) for name, data in held.key_files() if name != _HEAD_KEY))

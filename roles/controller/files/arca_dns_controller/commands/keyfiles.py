@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Files of keys that move beside a store's state: the folder of sealed DNSSEC keys and the head key.
+"""Keys that move beside a store's state: the sealed DNSSEC keys, wherever they are, and the head key.
 
 The master key never moves: an operator carries it by the way that secrets go.
 """
@@ -11,29 +11,39 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 from arca_dns.dnssec.envelope import ENVIRONMENT, MasterKey, sync_directory
 from arca_dns.errors import AlreadyExists, KeyUnavailable
+from arca_dns.keyring import put_sealed
 from arca_dns.publish.head import HeadKey
+from arca_dns.store.base import Store
 
 from ..config import ControllerConfig
+from ..keys import master_key, parsed, sealed_keys
 
 
 class Keys:
-    """The key files of two configurations."""
+    """The keys of two configurations."""
 
     def __init__(self, source: ControllerConfig, target: ControllerConfig) -> None:
-        self.source, self.target = Path(source.dnssec.key_directory), Path(target.dnssec.key_directory)
         self._source, self._target = source, target
 
-    def check(self) -> None:
+    def check(self, source: Store) -> None:
         """Raise :class:`KeyUnavailable` if the target's master key cannot open the source's keys."""
         master: MasterKey | None = None
-        for name, data in key_files(self.source):
-            master = master or _master(self._target)
+        for name, data in sealed_keys(self._source, source):
+            master = master or master_key(self._target)
             check_sealed(name, data, master)
+
+    def copy(self, source: Store, target: Store) -> int:
+        """Copy the keys that the target lacks, sealed as they are; returns how many."""
+        ours, theirs = self._source.dnssec, self._target.dnssec
+        if ours.key_store == theirs.key_store == "directory" and ours.key_directory == theirs.key_directory:
+            return 0
+        return put_keys(self._target, target, sealed_keys(self._source, source))
 
     def warnings(self) -> Iterator[str]:
         """What an operator has to do about keys after the move."""
@@ -46,26 +56,15 @@ class Keys:
             yield f"the head keys {source} and {target} differ: edges must be told of the new one"
 
 
-def copy_keys(keys: Keys) -> int:
-    """Copy the key files that the target's folder lacks; returns how many."""
-    if keys.source == keys.target:
-        return 0
-    return sum(put(keys.target / name, data) for name, data in key_files(keys.source))
-
-
-def key_files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """``<zone>/<file>`` and content of the sealed keys in a key directory. Raises :class:`KeyUnavailable`."""
-    try:
-        if not folder.is_dir():
-            return
-        for zone in sorted(folder.iterdir()):
-            if zone.name.startswith(".") or not zone.is_dir():
-                continue
-            for file in sorted(zone.iterdir()):
-                if file.name.startswith("K") and file.name.endswith(".json"):
-                    yield f"{zone.name}/{file.name}", file.read_bytes()
-    except OSError as error:
-        raise KeyUnavailable(f"the key directory {folder} cannot be read: {error.strerror}") from None
+def put_keys(config: ControllerConfig, store: Store, keys: Iterable[tuple[str, bytes]]) -> int:
+    """Put sealed *keys*, as files of a key directory, where *config* keeps them; returns how many were not there."""
+    if config.dnssec.key_store == "directory":
+        return sum(put(Path(config.dnssec.key_directory) / name, data) for name, data in keys)
+    added = 0
+    for _folder, group in groupby(keys, key=lambda item: item[0].split("/")[0]):
+        sealed = [parsed(name, data) for name, data in group]
+        added += put_sealed(store, sealed[0][0], [value for _zone, value in sealed])
+    return added
 
 
 def check_sealed(name: str, data: bytes, master: MasterKey) -> None:
@@ -81,15 +80,11 @@ def check_sealed(name: str, data: bytes, master: MasterKey) -> None:
         )
 
 
-def _master(config: ControllerConfig) -> MasterKey:
-    return MasterKey.obtain(os.environ, Path(config.dnssec.master_key_file))
-
-
 def master_of(config: ControllerConfig) -> MasterKey | None:
     """The master key of *config*, or ``None`` where there is none yet. Raises :class:`KeyUnavailable`."""
     if not os.environ.get(ENVIRONMENT) and not Path(config.dnssec.master_key_file).exists():
         return None
-    return _master(config)
+    return master_key(config)
 
 
 def put(file: Path, data: bytes) -> bool:

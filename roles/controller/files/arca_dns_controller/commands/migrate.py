@@ -21,7 +21,7 @@ from arca_dns.store.base import Store
 from arca_dns.store.open import open_store
 
 from ..config import Backend, ControllerConfig, read
-from .keyfiles import Keys, copy_keys
+from .keyfiles import Keys
 from .progress import Say, progress
 from .shared import fail, one_line
 
@@ -62,13 +62,13 @@ def migrate(
         if source_config.backend.type == "sqlite" and not Path(source_config.backend.sqlite.path).exists():
             raise NotFound(f"there is no database at {source_config.backend.sqlite.path}")
         keys = Keys(source_config, target_config)
-        keys.check()
         note = marker.Marker("migrate", source_name, utc(time.time()))
         with opened(source_config) as source, opened(target_config) as target, progress(as_json) as say:
+            keys.check(source)
             # Keys before the last of the state: a controller that may start must have them.
-            copied_keys = copy_keys(keys)
+            copied_keys = keys.copy(source, target)
             copied = copy.migrate(source, target, note, teller(say))
-            copied_keys += copy_keys(keys)
+            copied_keys += keys.copy(source, target)
     if as_json:
         typer.echo(
             json.dumps(
@@ -79,7 +79,7 @@ def migrate(
                     "copied": {
                         "documents": copied.copied_documents,
                         "blobs": copied.copied_blobs,
-                        "key_files": copied_keys,
+                        "keys": copied_keys,
                     },
                     "verified": {"documents": copied.documents, "blobs": copied.blobs},
                     "notes": list(keys.warnings()),
@@ -89,7 +89,7 @@ def migrate(
         return
     typer.echo(
         f"{'resumed: ' if copied.resumed else ''}copied {copied.copied_documents} documents,"
-        f" {copied.copied_blobs} blobs and {copied_keys} key files from {source_name} to {target_name}"
+        f" {copied.copied_blobs} blobs and {copied_keys} keys from {source_name} to {target_name}"
     )
     typer.echo(f"verified {copied.documents} documents and {copied.blobs} blobs in {target_name}")
     for warning in keys.warnings():
