@@ -196,10 +196,10 @@ def durable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]
     yield from make(request, tmp_path)
 
 
-@pytest.fixture(params=SHARED)
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+@pytest.fixture(scope="module", params=SHARED)
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     """A backend for several controllers."""
-    yield from make(request, tmp_path)
+    yield from make(request, tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture

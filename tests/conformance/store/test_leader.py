@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -24,7 +25,7 @@ TTL = 1.5
 #: Longer than a server waits for a controller that was paused within a transaction.
 PATIENCE = 90.0
 #: Zones that are signed again every two seconds: who leads is at work most of the time, and then it is paused.
-RESTLESS = [f"tick{n}.test." for n in range(30)]
+RESTLESS = [f"tick{n}.test." for n in range(20)]
 POLICY = {"quantum": 1, "validity": 32, "refresh": 30, "dnskey_ttl": 1, "propagation_delay": 0}
 TEXT = "$TTL 1\n@ SOA ns h 1 2 3 4 1\n@ NS ns\nns A 192.0.2.1\n"
 WAIT = 0.02
@@ -115,14 +116,12 @@ class Pair:
         return int(self.ask(controller, "GET", f"/zones/{RESTLESS[-1]}")["published"]["serial"])
 
 
-@pytest.fixture
-def pair(shared, forks: Forks, tmp_path: Path) -> Iterator[Pair]:
-    made = Pair(forks, shared.kind, shared.options, tmp_path / "controllers")
+@pytest.fixture(scope="module")
+def pair(shared, forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    made = Pair(forks, shared.kind, shared.options, tmp_path_factory.mktemp("controllers"))
     made.each[0].init()
     for one in made.each:
         one.start()
-    for name in RESTLESS:
-        made.create(made.each[0], name, POLICY)
     yield made
     for one in made.each:
         if one.alive():
@@ -138,7 +137,31 @@ def paused(controller: Controller) -> Iterator[None]:
     controller.go_on()
 
 
+def test_a_head_that_another_controller_moved_reaches_long_polls_promptly(pair: Pair, shared) -> None:
+    waits = []
+    one, other = pair.each
+    for _ in range(3):
+        head = pair.ask(other, "GET", "/status")["head"] or 0
+        arrived: list[float] = []
+
+        def wait(head: int = head, arrived: list[float] = arrived) -> None:
+            pair.ask(one, "GET", f"/heads/stable?after={head}&timeout=30")
+            arrived.append(time.monotonic())
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.3)
+        pair.write(other)
+        written = time.monotonic()
+        thread.join()
+        waits.append(arrived[0] - written)
+    print(f"{shared.kind}: {[round(seconds * 1000) for seconds in sorted(waits)]} ms after the answer to the writer")
+    assert min(waits) < 1.0
+
+
 def test_one_of_two_controllers_leads_whatever_happens_to_either(pair: Pair, shared) -> None:
+    for name in RESTLESS:
+        pair.create(pair.each[0], name, POLICY)
     one, other = pair.led()
     first = pair.leader(one)[1]
     # Paused in the middle of a round, for longer than the lease lasts; until what it wanted to commit was refused.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from arca_dns.errors import StoreUnavailable
+from arca_dns.lease import Lease
 from arca_dns.service import Service
 from arca_dns_controller import models
 from controller_api import ROLES, Api, problem
@@ -166,6 +168,33 @@ def test_status_tells_the_head(api: Api, zone: str) -> None:
     status = models.Status.model_validate_json(api("GET", "/status").content)
     assert status.head == json.loads(api("GET", "/heads/stable").json()["payload"])["revision"]
     assert status.backend == "memory"
+    assert status.leader is None, "nothing scheduled runs here"
+
+
+def test_status_tells_who_leads_and_a_stop_gives_the_lease_back(app: FastAPI, service: Service) -> None:
+    lease, seen = Lease(service.store, "scheduler", "me", lambda: 0.0, 15), 0
+    with TestClient(app) as client:
+        while lease.holder() is None:
+            seen = service.store.watch(seen, 30).revision
+        leader = models.Status.model_validate_json(Api(client, "admin")("GET", "/status").content).leader
+        assert leader is not None
+        assert (leader.fence, leader.this) == (1, True)
+        assert leader.instance.startswith(socket.gethostname())
+    assert lease.holder() is None
+
+
+def test_who_does_not_lead_says_who_does(app: FastAPI, api: Api, service: Service) -> None:
+    other = Lease(service.store, "scheduler", "dns2", lambda: 1_800_000_000.0, 15)
+    other.acquire()
+    leader = models.Status.model_validate_json(api("GET", "/status").content).leader
+    assert leader is not None
+    assert leader.model_dump() == {
+        "instance": "dns2",
+        "fence": 1,
+        "since": "2027-01-15T08:00:00Z",
+        "until": "2027-01-15T08:00:15Z",
+        "this": False,
+    }
 
 
 def test_metrics_count_requests_by_route_and_show_edges(client: TestClient, api: Api, zone: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from arca_dns.errors import CorruptBlob, MissingBlob, StoreError
+from arca_dns.lease import Lease
 from arca_dns.moving import marker
 from arca_dns.moving.copy import Progress, batches, migrate, verify
 from arca_dns.moving.marker import Marker
@@ -148,6 +149,34 @@ def test_a_digest_of_something_else_is_no_missing_blob() -> None:
     source.commit(Transaction(writes={"note/x": {"fingerprint": "ab" * 32}}))
     migrate(source, target, NOTE)
     assert content(target) == content(source)
+
+
+def test_a_lease_stays_where_it_is_and_keeps_nobody_from_ending() -> None:
+    source, target = filled(), MemoryStore()
+    lease = Lease(source, "scheduler", "one", lambda: 0.0, 15)
+    lease.acquire()
+    migrate(source, target, NOTE, lambda _at: None if lease.renew() else pytest.fail("the lease is lost"))
+    assert target.scan("lease/") == []
+    assert content(target) == content(source)
+    assert source.get(lease.key) is not None
+
+
+def test_a_difference_is_told_also_while_a_lease_is_renewed() -> None:
+    source, target = filled(), Altered()
+    lease = Lease(source, "scheduler", "one", lambda: 0.0, 15)
+    lease.acquire()
+    with pytest.raises(StoreError, match="is not the same in the target"):
+        migrate(source, target, NOTE, lambda _at: None if lease.renew() else pytest.fail("the lease is lost"))
+
+
+class Altered(MemoryStore):
+    """Does not keep what it is given."""
+
+    def commit(self, transaction: Transaction) -> int:
+        writes = {
+            key: {**value, "x": 1} if key.startswith("version/") else value for key, value in transaction.writes.items()
+        }
+        return super().commit(Transaction(transaction.preconditions, writes, transaction.deletes))
 
 
 def test_transactions_are_of_a_size_that_every_backend_takes() -> None:

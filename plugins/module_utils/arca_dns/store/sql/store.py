@@ -28,6 +28,7 @@ from ..common import (
     validate,
 )
 from .dialects import Dialect, explained
+from .listener import Listener
 from .schema import tables
 from .upgrade import upgrade_schema
 
@@ -35,6 +36,8 @@ from .upgrade import upgrade_schema
 _BATCH = 500
 #: How often a watcher looks for commits of other processes, in seconds.
 _POLL_SECONDS = 0.25
+#: The same where the database tells of them.
+_TOLD_POLL_SECONDS = 5.0
 
 #: How often a transaction is tried that the database itself undoes.
 _ATTEMPTS = 5
@@ -87,11 +90,13 @@ class SqlStore:
         self._remembered = remembered
         self._clock = clock
         self._committed = Condition()
-        self._commits = 0  # of this process, to wake its watchers
+        self._commits = 0  # that watchers were woken for
+        self._newest = 0  # of the revisions that they were woken for
         self._tables = tables()
         self._put_documents = dialect.upsert(self._tables.documents, "revision", "value")
         self._put_blobs = dialect.upsert(self._tables.blobs, "written")
         self._repair_blobs = dialect.upsert(self._tables.blobs, "written", "data")
+        self._listener = None if dialect.listen is None else Listener(dialect.listen, self._wake)
         upgrade_schema(dialect)
 
     def get(self, key: str) -> Document | None:
@@ -131,9 +136,7 @@ class SqlStore:
             return revision
 
         revision = self._transact(work)
-        with self._committed:
-            self._commits += 1
-            self._committed.notify_all()
+        self._wake(revision)
         return revision
 
     def read_blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
@@ -193,8 +196,12 @@ class SqlStore:
                 # Below this revision deletions may have been forgotten; who asks from 0 has seen none of the keys.
                 complete = after == 0 or after >= revision - self._remembered
                 return Changes(revision, self._changed(after, revision), complete)
+            if self._listener is not None:
+                self._listener.start()
             with self._committed:
-                self._committed.wait_for(lambda seen=commits: self._commits != seen, min(left, _POLL_SECONDS))  # type: ignore[misc]
+                told = self._listener is not None and self._listener.listens
+                pause = min(left, _TOLD_POLL_SECONDS if told else _POLL_SECONDS)
+                self._committed.wait_for(lambda seen=commits: self._commits != seen, pause)  # type: ignore[misc]
 
     def sweep(self, keep: Iterable[str]) -> int:
         """Remove blobs that are not in *keep* and were last written more than the grace ago; returns how many.
@@ -231,7 +238,17 @@ class SqlStore:
 
     def close(self) -> None:
         """Give back connections and files."""
+        if self._listener is not None:
+            self._listener.close()
         self._dialect.engine.dispose()
+
+    def _wake(self, revision: int) -> None:
+        """Let watchers look, unless they have looked at *revision* already; 0 is any."""
+        with self._committed:
+            if not revision or revision > self._newest:
+                self._newest = revision  # 0: after a failover revisions may come again
+                self._commits += 1
+                self._committed.notify_all()
 
     def _read(self, query: sqlalchemy.Select[*tuple[Any, ...]]) -> Sequence[sqlalchemy.Row[*tuple[Any, ...]]]:
         with explained(self._dialect), self._dialect.reader() as connection:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from ...._deps import require, sqlalchemy
 from ....errors import MissingDependency, StoreUnavailable
 from ...credentials import Password
+from ..listener import Listening
 
 #: Seconds that a statement waits for a lock which another process holds.
 LOCK_SECONDS = 30
@@ -29,6 +30,10 @@ class Dialect(Protocol):
     """One kind of database."""
 
     engine: sqlalchemy.Engine
+
+    @property
+    def listen(self) -> Callable[[], Listening] | None:
+        """Makes a connection that is told of commits, also of other processes; ``None`` where there are none such."""
 
     def reader(self) -> AbstractContextManager[sqlalchemy.Connection]:
         """A connection for statements that only read, each of which sees the newest commit."""

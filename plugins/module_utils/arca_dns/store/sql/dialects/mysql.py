@@ -81,6 +81,8 @@ class Mysql:
     where there is a binary log: both must be 1) is refused. With *ca_file* the server must prove its name.
     """
 
+    listen = None
+
     def __init__(
         self,
         database: str,

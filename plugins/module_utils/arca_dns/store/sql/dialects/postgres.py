@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -31,6 +31,8 @@ SELECT current_setting('server_encoding'), current_setting('fsync'),
                   CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                   ELSE current_setting('synchronous_commit') END, false)
 """
+#: Where commits are told of: each database has its own channels.
+_CHANNEL = "arca_dns"
 _READ_ONLY = "25006"
 #: A serialization failure and a deadlock.
 _UNDONE = ("40001", "40P01")
@@ -149,14 +151,35 @@ class Postgres:
 
     def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
         """See :class:`~.base.Dialect`."""
-        statement = sqlalchemy.update(revision.table).values(revision=revision + 1).returning(revision)
-        return connection.scalars(statement).one()
+        tell = sqlalchemy.func.pg_notify(_CHANNEL, sqlalchemy.cast(revision, sqlalchemy.Text))
+        statement = sqlalchemy.update(revision.table).values(revision=revision + 1).returning(revision, tell)
+        advanced: int = connection.scalars(statement).one()
+        return advanced
 
     def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
         """See :class:`~.base.Dialect`."""
         insert = sqlalchemy.dialects.postgresql.insert(table)
         new = {name: insert.excluded[name] for name in changed}
         return insert.on_conflict_do_update(index_elements=[primary_key(table)], set_=new)
+
+    @contextmanager
+    def listen(self) -> Iterator[Callable[[float], int]]:
+        """See :class:`~.base.Dialect`. A connection beside the pool's."""
+        connection = self.engine.raw_connection()
+        driver: Any = connection.driver_connection
+        try:
+            connection.detach()
+            driver.autocommit = True
+            driver.execute(f"LISTEN {_CHANNEL}")
+
+            def wait(seconds: float) -> int:
+                told = driver.notifies(timeout=seconds, stop_after=1)
+                return max((int(one.payload) for one in told), default=0)
+
+            yield wait
+        finally:
+            connection.invalidate()  # lets go of it without a ROLLBACK, at which one that is broken would fail
+            driver.close()
 
     def undone(self, error: sqlalchemy.exc.DBAPIError) -> bool:
         """See :class:`~.base.Dialect`."""

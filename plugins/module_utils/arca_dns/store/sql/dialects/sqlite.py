@@ -25,6 +25,8 @@ class Sqlite:
     The file and its folder are made if they are missing, readable by their owner only. *busy_timeout* is in seconds.
     """
 
+    listen = None
+
     def __init__(self, path: str, *, busy_timeout: float = 30.0) -> None:
         require("sqlalchemy", "alembic")
         self.path = path
