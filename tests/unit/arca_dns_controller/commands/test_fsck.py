@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import dulwich.repo
 import pytest
 from typer.testing import CliRunner, Result
 
+import damage
+from arca_dns.errors import CorruptBlob
+from arca_dns.store.open import open_store
 from arca_dns.zone import names
 from arca_dns.zone.tree import Blobs, ZoneRoot
 from arca_dns_controller.cli import app
@@ -120,6 +125,29 @@ def test_what_only_a_backup_or_another_backend_has_comes_from_there(config: Path
     assert "names the backend that is to be repaired" in refused.stderr
 
 
+def test_a_repository_is_repaired_from_its_remote(tmp_path: Path) -> None:
+    folder, remote = tmp_path / "git", tmp_path / "remote.git"
+    dulwich.repo.Repo.init_bare(str(remote), mkdir=True).close()
+    config = configuration(folder)
+    options: dict[str, object] = {"path": str(folder / "zones.git"), "remote": str(remote), "auto_push": True}
+    text = f"{{type: git, git: {{path: {options['path']}, remote: {remote}, auto_push: true}}}}"
+    config.write_text(re.sub(r"backend: .*", f"backend: {text}", config.read_text()))
+    initialise(read(config))
+    with opened(config) as controller:
+        fill(controller, hosts=20)
+    digest = leaf(config, UNSIGNED)
+    with closing(open_store("git", options)) as store:
+        damage.corrupt("git", options, digest, store)
+    result = run("--config", config)
+    assert result.exit_code == 1
+    assert f"damage: {digest}" in result.stdout
+    result = run("--config", config, "--repair")
+    assert result.exit_code == 0, result.output
+    assert "repaired: from the remote repository" in result.stdout
+    assert list((folder / "zones.git" / "arca" / "damaged").iterdir())
+    assert run("--config", config).exit_code == 0
+
+
 def test_without_the_master_key_what_needs_no_signing_is_repaired(config: Path) -> None:
     source, published = leaf(config, "a.example."), leaf(config, "b.example.", published=True)
     corrupt(config, source)
@@ -152,8 +180,6 @@ def test_what_cannot_be_looked_at_is_status_2_and_one_line(config: Path, tmp_pat
 
 
 def test_a_controller_says_what_to_do_about_damage(config: Path) -> None:
-    from arca_dns.errors import CorruptBlob
-
     digest = leaf(config, UNSIGNED)
     corrupt(config, digest)
     with (
