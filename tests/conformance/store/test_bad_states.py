@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+import warnings
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -41,6 +43,40 @@ def test_a_read_only_file_system_is_said_and_left_behind(kind: str) -> None:
         with closing(open_store(kind, options)) as store:
             assert len(store.scan("k/")) == 40
             store.commit(Transaction(writes={"after": {}}))
+
+
+@pytest.mark.parametrize(("kind", "owned"), [("sqlite", "own the file and its folder"), ("git", "own the repository")])
+def test_files_of_another_user_are_said(tmp_path: Path, kind: str, owned: str) -> None:
+    options: dict[str, object] = {"path": str(tmp_path / "state")}
+    open_store(kind, options).close()
+    said = as_nobody(lambda: open_store(kind, options))
+    assert said.startswith("StoreUnavailable: ")
+    assert said.endswith(f"permission denied: let the controller's user {owned}")
+
+
+def as_nobody(call: Callable[[], object]) -> str:
+    """What *call* raises in a process of a user that owns nothing."""
+    if os.geteuid() != 0:
+        pytest.fail("another user's process needs root")
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads: the child starts none
+        child = os.fork()
+    if child == 0:
+        said = "nothing"
+        try:
+            os.setgroups([])
+            os.setresuid(65534, 65534, 65534)
+            call()
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}"
+        finally:
+            os.write(writing, said.encode())
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as pipe:
+        return pipe.read()
 
 
 def damaged_pages(data: bytes) -> bytes:
