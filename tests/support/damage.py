@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ def corrupt(kind: str, options: Mapping[str, object], digest: str, store: Store)
         store._blobs[digest] = (written, _flipped(data))
     elif kind in SQL:
         _sql(kind, options, digest, lambda table: table.update().values(data=b"\0damaged"))
+    elif kind == "etcd":
+        _etcd(store, digest, "kv/put", {"value": base64.b64encode(b"\0\0damaged").decode()})
     else:
         _flip_object(kind, options, digest)
 
@@ -36,6 +39,8 @@ def lose(kind: str, options: Mapping[str, object], digest: str, store: Store) ->
         del store._blobs[digest]
     elif kind in SQL:
         _sql(kind, options, digest, lambda table: table.delete())
+    elif kind == "etcd":
+        _etcd(store, digest, "kv/deleterange", {})
     else:
         _drop_path(kind, options, digest)
 
@@ -54,6 +59,11 @@ def _sql(kind: str, options: Mapping[str, object], digest: str, statement: Any) 
             assert done.rowcount == 1
     finally:
         dialect.engine.dispose()
+
+
+def _etcd(store: Any, digest: str, call: str, more: dict[str, str]) -> None:
+    blobs = store._blobs
+    blobs._client.call(call, {"key": base64.b64encode(blobs._key(digest)).decode(), **more})
 
 
 def _flip_object(kind: str, options: Mapping[str, object], digest: str) -> None:
