@@ -4,8 +4,8 @@
 
 Rooms of the library, highest first; a room may import itself and those below it:
 
-    ansible, client  →  service, moving  →  publish, lease  →  documents  →  dnssec, store, transfer  →  zone  →
-    errors, _deps
+    ansible, client  →  service, fsck  →  moving  →  publish, lease  →  documents  →  dnssec, store, transfer  →
+    zone  →  errors, _deps
 
 Modules and lookups import ansible and client only. The roles' packages import the library, never each other, and those
 third-party packages that their extra in pyproject.toml names.

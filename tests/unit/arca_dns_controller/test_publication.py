@@ -15,9 +15,11 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from arca_dns.publish.head import SignedHead, open_head
-from arca_dns.service import Service
+from arca_dns.service import BlobCache, Service
+from arca_dns.zone import names
 from arca_dns_controller import models
 from controller_api import EXAMPLE, Api, problem
+from damage import corrupt
 
 
 def frames(data: bytes) -> dict[str, bytes]:
@@ -114,6 +116,26 @@ def test_blobs_are_fetched_one_by_one_and_in_batches(client: TestClient, api: Ap
     problem(agent("GET", "/blobs/xyz"), 422, "invalid-input")
     answer = agent("POST", "/blobs/fetch", json={"digests": ["xyz"]})
     assert problem(answer, 422, "invalid-input")["places"][0]["pointer"] == "/digests/0"
+
+
+def test_a_damaged_blob_is_never_served_as_a_good_one_and_is_served_once_repaired(
+    client: TestClient, service: Service, api: Api, zone: str
+) -> None:
+    agent = Api(client, "agent")
+    catalog = json.loads(agent("GET", "/heads/stable").json()["payload"])["catalog"]
+    info = service.zone(names.from_text(zone))
+    assert info.published is not None
+    root = info.published.root
+    good = service.store.read_blobs([root])
+    service._cache = BlobCache(service.store)  # as after a start
+    corrupt("memory", {}, root, service.store)
+    for _ in range(2):
+        said = problem(agent("GET", f"/blobs/{root}"), 500, "corrupt-blob")
+        assert f"blob {root} does not hash to its name" in said["detail"]
+        assert "'arca-dns-controller fsck'" in said["detail"]
+        assert set(frames(agent("POST", "/blobs/fetch", json={"digests": [catalog, root]}).content)) == {catalog}
+    service.store.replace_blobs(good)
+    assert agent("GET", f"/blobs/{root}").content == good[root]
 
 
 def test_edges_attest_and_are_listed(client: TestClient, api: Api) -> None:

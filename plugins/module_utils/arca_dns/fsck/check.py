@@ -17,14 +17,14 @@ from ..moving.reach import roots
 from ..store.base import Document, Store
 from ..zone import names
 from . import zones
-from .findings import OTHER, Finding, Report, of_blob
+from .findings import CATALOG, OTHER, Finding, Report, of_blob
 from .heads import Heads, mark
-from .needs import Needs
+from .needs import HEADS_OF_THE_PAST, Needs
 from .streams import MANY, SINGLE, zones as all_zones
 from .trees import Trees, Wanted
 
 #: What else a store holds. Git keeps reports on pushed files below ``import/``.
-_OTHERS = ("restored/", "edge/", "import/", "lease/", "keys/", "keyring", "served/")
+_OTHERS = ("restored/", "edge/", "import/", "lease/", "keys/", "keyring", "served/", HEADS_OF_THE_PAST)
 _SEEN = (*(f"{kind}/" for kind in (*SINGLE, *MANY)), "head/", marker.PREFIX)  # or not to be looked at
 _LAST = "\U0010ffff"
 _LOOKS = 5
@@ -88,6 +88,9 @@ class _Checking:
                 break
             documents = again
             self._trees.again()
+        else:
+            changing = "its documents kept changing while they were looked at: look again"
+            found = [replace(finding, damage=False, means=changing, fix={}) for finding in found]
         if documents.published is not None:
             value = documents.published.value
             self._published[documents.name] = mark(str(value.get("version")), str(value.get("root")))
@@ -101,7 +104,8 @@ class _Checking:
                 prefix = document.key.split("/")[0]
                 unknown[prefix] = unknown.get(prefix, 0) + 1
             found = roots(document.key, document.value).items()
-            self._trees.visit(Wanted(digest, OTHER, required=required) for digest, required in found)
+            part = CATALOG if document.key.startswith(HEADS_OF_THE_PAST) else OTHER
+            self._trees.visit(Wanted(digest, part, required=required) for digest, required in found)
             self._count(1, document.key)
         for prefix, count in sorted(unknown.items()):
             problem = f"{count} documents of a kind that this version does not know"

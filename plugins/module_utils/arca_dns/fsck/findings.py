@@ -118,7 +118,9 @@ def of_blob(spot: Spot, needs: tuple[Need, ...]) -> Finding:
     zones = sorted({need.zone for need in needs if need.zone})
     zone = ", ".join(zones)
     current = {need.line for need in needs if need.current}
-    if spot.part == CATALOG:
+    if spot.part == CATALOG and HEAD not in current:
+        means = "only catalogs of the past are hurt: what an edge that is behind serves is not known for certain"
+    elif spot.part == CATALOG:
         means = "no edge that lacks this part of the catalog can follow the head; edges serve what they have"
     elif PUBLISHED in current:
         means = (

@@ -16,6 +16,8 @@ from ..zone.tree import Blobs, inner_node, is_inner, is_zone, zone_node
 from .findings import CATALOG, HEAD, NAMES, OTHER, ROOT, Need, Spot
 from .zones import Documents, load
 
+#: Prefix of documents that name the catalogs of earlier heads.
+HEADS_OF_THE_PAST = "head-history/"
 _CACHE_BYTES = 16 << 20
 
 
@@ -57,6 +59,10 @@ class Needs:
             root = catalog_root(document)
             if root is not None and self._below(root, spot):
                 yield Need(document.key, "", "", HEAD, True)
+        for document in everything(self._store, HEADS_OF_THE_PAST):
+            past = document.value.get("catalog")
+            if isinstance(past, str) and self._below(past, spot):
+                yield Need(document.key, "", "", HEAD, False)
 
     def _hangs(self, root: str, spot: Spot) -> bool:
         if root == spot.digest:

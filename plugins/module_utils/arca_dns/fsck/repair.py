@@ -21,7 +21,7 @@ from ..publish.publisher import Publisher
 from ..store.base import ABSENT, JsonObject, Store, Transaction
 from ..zone import names
 from ..zone.tree import links
-from .findings import PUBLISHED, SOURCE, Finding, Report
+from .findings import HEAD, PUBLISHED, SOURCE, Finding, Report
 from .rebuild import Rebuilder
 from .trees import Read
 
@@ -176,13 +176,13 @@ class _Repair:
             self._store.commit(Transaction(expected, writes))
 
     def _drop(self, finding: Finding) -> bool:
-        """Forget published versions that nothing serves any more and whose blobs are lost for good."""
-        if not finding.needs or any(need.line != PUBLISHED or need.current for need in finding.needs):
+        """Forget published versions and heads that nothing serves any more and whose blobs are lost for good."""
+        if not finding.needs or any(need.line not in (PUBLISHED, HEAD) or need.current for need in finding.needs):
             return False
         keys = [need.key for need in finding.needs]
         for key in keys:  # the last one holds the serial that the name was served with
             if not self._store.scan(key.rpartition("/")[0] + "/", key, 1):
                 return False
         self._store.commit(Transaction(deletes=keys))
-        self._say(finding, "no copy of it is left: the published versions of the past that had it are forgotten")
+        self._say(finding, "no copy of it is left: what was published in the past and had it is forgotten")
         return True

@@ -104,10 +104,13 @@ class Trees:
         stack = list(wanted)
         while stack:
             batch: dict[str, list[Wanted]] = {}
+            keys: set[bytes] = set()
             while stack and len(batch) < _BATCH:
                 one = stack.pop()
-                if one.digest in self.damaged or (one.key() in self._seen and not self._needed_again(one)):
+                key = one.key()
+                if key in keys or one.digest in self.damaged or (key in self._seen and not self._needed_again(one)):
                     continue
+                keys.add(key)
                 batch.setdefault(one.digest, []).append(one)
             if not batch:
                 return

@@ -16,9 +16,10 @@ from arca_dns.fsck.check import check
 from arca_dns.fsck.findings import Report
 from arca_dns.fsck.repair import Copy, copy_of_archive, repair
 from arca_dns.moving.archive import Archive, backup
+from arca_dns.publish.catalog import Catalog, Entry
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
-from arca_dns.store.base import Transaction
+from arca_dns.store.base import JsonObject, Transaction
 from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names
 from arca_dns.zone.text import parse
@@ -137,6 +138,20 @@ def test_the_catalog_is_made_again_from_what_is_published(made: Service) -> None
     assert how(repaired(made)) == {catalog: "from what is published"}
     assert made.store.read_blobs([catalog]) == before
     assert made.head() == head
+
+
+def test_a_head_of_the_past_whose_catalog_is_lost_is_forgotten(made: Service) -> None:
+    entries = [Entry(A, number, "11" * 32, "v") for number in (1, 2)]
+    blobs = Blobs.memory()
+    roots = [Catalog(blobs, None).update({A: entry}).root for entry in entries]
+    made.store.write_blobs(blobs.pending)
+    notes: dict[str, JsonObject] = {f"head-history/stable/{n:020}": {"catalog": root} for n, root in enumerate(roots)}
+    made.store.commit(Transaction(writes=notes))
+    lose("memory", {}, str(roots[0]), made.store)
+    (finding,) = check(made.store, now=NOW).findings
+    assert "only catalogs of the past" in finding.means
+    assert repaired(made).damage == ()
+    assert [document.key for document in made.store.scan("head-history/")] == [max(notes)]
 
 
 def test_what_cannot_be_signed_as_it_was_is_signed_anew_and_the_damaged_past_forgotten() -> None:

@@ -43,6 +43,7 @@ def test_every_call_fails_until_the_backend_answers_and_works_from_then_on() -> 
         lambda: store.scan(""),
         lambda: store.commit(Transaction(writes={"a": {}})),
         lambda: store.write_blobs({digest: data}),
+        lambda: store.replace_blobs({digest: data}),
         lambda: store.read_blobs([digest]),
         lambda: store.watch(0, 0),
         lambda: store.sweep([digest]),

@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import dulwich.repo
 import pytest
 from typer.testing import CliRunner, Result
 
+import damage
+from arca_dns.errors import CorruptBlob
+from arca_dns.store.open import open_store
 from arca_dns.zone import names
 from arca_dns.zone.tree import Blobs, ZoneRoot
 from arca_dns_controller.cli import app
@@ -120,6 +125,61 @@ def test_what_only_a_backup_or_another_backend_has_comes_from_there(config: Path
     assert "names the backend that is to be repaired" in refused.stderr
 
 
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """The configuration of a controller on a repository that has pushed everything to a remote."""
+    folder, remote = tmp_path / "git", tmp_path / "remote.git"
+    dulwich.repo.Repo.init_bare(str(remote), mkdir=True).close()
+    config = configuration(folder)
+    text = f"{{type: git, git: {{path: {folder}/zones.git, remote: {remote}, auto_push: true}}}}"
+    config.write_text(re.sub(r"backend: .*", f"backend: {text}", config.read_text()))
+    initialise(read(config))
+    with opened(config) as controller:
+        fill(controller, hosts=20)
+    return config
+
+
+def test_a_node_in_a_repository_is_repaired_from_its_remote(repository: Path) -> None:
+    digest, options = leaf(repository, UNSIGNED), read(repository).backend.options()
+    with closing(open_store("git", options)) as store:
+        damage.corrupt("git", options, digest, store)
+    result = run("--config", repository)
+    assert result.exit_code == 1
+    assert f"damage: {digest}" in result.stdout
+    result = run("--config", repository, "--repair")
+    assert result.exit_code == 0, result.output
+    assert "repaired: from the remote repository" in result.stdout
+    assert list((repository.parent / "zones.git" / "arca" / "damaged").iterdir())
+    assert run("--config", repository).exit_code == 0
+
+
+def test_folders_and_documents_in_a_repository_are_repaired_from_its_remote(repository: Path, tmp_path: Path) -> None:
+    for pack in (repository.parent / "zones.git" / "objects" / "pack").glob("*.pack"):
+        content = pack.read_bytes()
+        pack.chmod(0o644)
+        pack.write_bytes(content[:12] + bytes(len(content) - 32) + content[-20:])
+    result = run("--config", repository)
+    assert result.exit_code == 1
+    assert "the Git object of the head cannot be read" in result.stdout
+    (tmp_path / "remote.git").rename(tmp_path / "away.git")
+    result = run("--config", repository, "--repair")
+    assert result.exit_code == 1
+    assert "cannot be fetched from" in result.stderr
+    (tmp_path / "away.git").rename(tmp_path / "remote.git")
+    result = run("--config", repository, "--repair")
+    assert result.exit_code == 0, result.output
+    assert "repaired: from another repository" in result.stdout
+    result = run("--config", repository)
+    assert (result.exit_code, result.stdout.count("\n")) == (0, 1)
+    with opened(repository) as controller:
+        assert len(controller.zones()) == 3
+        controller.delete_zone(names.from_text(UNSIGNED), if_version=None, actor="test", force=True)
+    heads = [dulwich.repo.Repo(str(path)) for path in (repository.parent / "zones.git", tmp_path / "remote.git")]
+    assert heads[0].refs[b"refs/heads/main"] == heads[1].refs[b"refs/heads/main"], "what came afterwards is pushed"
+    for head in heads:
+        head.close()
+
+
 def test_without_the_master_key_what_needs_no_signing_is_repaired(config: Path) -> None:
     source, published = leaf(config, "a.example."), leaf(config, "b.example.", published=True)
     corrupt(config, source)
@@ -152,8 +212,6 @@ def test_what_cannot_be_looked_at_is_status_2_and_one_line(config: Path, tmp_pat
 
 
 def test_a_controller_says_what_to_do_about_damage(config: Path) -> None:
-    from arca_dns.errors import CorruptBlob
-
     digest = leaf(config, UNSIGNED)
     corrupt(config, digest)
     with (

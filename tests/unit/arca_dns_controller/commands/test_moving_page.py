@@ -36,7 +36,7 @@ def test_each_command_has_the_options_that_it_is_shown_with(line: str) -> None:
 
 
 def test_the_page_names_no_option_that_is_none() -> None:
-    shown = {name: GROUP.commands[name] for name in ("migrate", "backup", "restore", "import", "export")}  # type: ignore[attr-defined]
+    shown = {name: GROUP.commands[name] for name in ("migrate", "backup", "restore", "fsck", "import", "export")}  # type: ignore[attr-defined]
     known = {option for command in shown.values() for parameter in command.params for option in parameter.opts}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE)) <= known
 

@@ -183,7 +183,8 @@ class Repository:
         # Not raised from those: they hold pieces of the pack, which then could not be closed.
         raise IntegrityError(
             f"object {sha.decode()} is {state} in {self.path}: `git fsck` says what else is. Stop the controller,"
-            " take damaged packs out of objects/pack, and put those of a clone or of the remote there"
+            " take damaged packs out of objects/pack, and put those of a clone or of the remote there;"
+            " 'arca-dns-controller fsck --repair' does it where there is a remote"
         )
 
     def entries(self, sha: bytes | None) -> Entries:

@@ -11,19 +11,29 @@ import time
 import zipfile
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
-from arca_dns.errors import ArcaError, ConfigError, InputError, KeyUnavailable, NotFound
+from arca_dns.errors import (
+    ArcaError,
+    ConfigError,
+    InputError,
+    IntegrityError,
+    KeyUnavailable,
+    NotFound,
+    StoreUnavailable,
+)
 from arca_dns.fsck.check import check as check_store
 from arca_dns.fsck.findings import Finding, Report
 from arca_dns.fsck.repair import Copy, copy_of_archive, repair as repair_store
 from arca_dns.moving.archive import Archive
 from arca_dns.publish.head import HeadKey
 from arca_dns.publish.publisher import Publisher
-from arca_dns.store.base import Store
+from arca_dns.store.git import GitStore
+from arca_dns.store.git.mend import Broken, mend, survey
 from arca_dns.store.git.open import open_git
 from arca_dns.zone import names
 
@@ -80,6 +90,9 @@ def _run(
     name = names.from_text(zone) if zone else None
     head_keys = _head_keys(settings, notes)
     with ExitStack() as stack:
+        objects, copies = _objects(stack, notes, settings.backend, sources if wants_repair else None)
+        if any(finding.repaired is None for finding in objects):
+            return Report(tuple(objects), {}, 0, 0, 0), notes
         store = stack.enter_context(opened(settings))
         tell = teller(stack.enter_context(progress(quiet)))
 
@@ -89,10 +102,10 @@ def _run(
         report = look()
         if report.documents == 0 and zone:
             raise NotFound(f"the backend holds nothing of a zone {names.to_text(name or b'')}")
-        if not wants_repair or not report.damage:
-            return report, notes
-        copies = [_copy(stack, settings, path) for path in sources] + _remote(stack, settings.backend)
-        return repair_store(store, look, copies=copies, publisher=_publisher(stack, settings, notes)), notes
+        if wants_repair and report.damage:
+            copies = [_copy(stack, settings, path) for path in sources] + copies
+            report = repair_store(store, look, copies=copies, publisher=_publisher(stack, settings, notes))
+        return replace(report, findings=(*objects, *report.findings)), notes
 
 
 def _exists(backend: Backend) -> None:
@@ -133,22 +146,80 @@ def _copy(stack: ExitStack, settings: ControllerConfig, path: Path) -> Copy:
     return Copy(name, stack.enter_context(opened(other)).read_blobs)
 
 
-def _remote(stack: ExitStack, backend: Backend) -> list[Copy]:
-    """The remote of a repository: a clone of it, made when something is first looked for."""
-    options = backend.git
-    if backend.type != "git" or options.remote is None:
-        return []
-    url = options.remote
-    clone: list[Store] = []
+def _objects(
+    stack: ExitStack, notes: list[str], backend: Backend, sources: list[Path] | None
+) -> tuple[list[Finding], list[Copy]]:
+    """Of a repository: its objects that cannot be read, repaired where there are *sources*; and its remote's copy."""
+    if backend.type != "git":
+        return [], []
+    path, branch = Path(backend.git.path), backend.git.branch
+    broken = survey(path, branch)
+    done: list[Broken] = []
+    remote = _Clone(stack, notes, backend)
+    if broken and sources is not None:
+        others = [read(source).backend for source in sources if not zipfile.is_zipfile(source)]
+        for other in others:
+            _exists(other)
+        donors = [_Clone(stack, notes, other, Path(other.git.path)) for other in others]
+        done = mend(path, branch, [donor.item for donor in (*donors, remote) if donor.there])
+    findings = [
+        Finding(
+            "damaged-object",
+            one.sha,
+            f"the Git object of {one.path or 'the head'} cannot be read",
+            "the controller does not start, or cannot read and write what is in it",
+            "run 'arca-dns-controller fsck --repair' with a remote, or with --from and the configuration of a clone;"
+            " else restore a backup",
+            repaired="from another repository" if one in done else None,
+        )
+        for one in dict.fromkeys((*broken, *done))
+    ]
+    return findings, [Copy("the remote repository", remote.read_blobs)] if remote.there else []
 
-    def read_blobs(digests: list[str]) -> Mapping[str, bytes]:
-        if not clone:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "clone.git"
-            made = stack.enter_context(closing(open_git(str(folder), branch=options.branch, remote=url)))
-            clone.append(made)
-        return clone[0].read_blobs(digests)
 
-    return [Copy("the remote repository", read_blobs)]
+class _Clone:
+    """Another repository: the remote's content, fetched when it is first asked; or the one at *path*."""
+
+    def __init__(self, stack: ExitStack, notes: list[str], backend: Backend, path: Path | None = None) -> None:
+        self._stack = stack
+        self._notes = notes
+        self._options = backend.git
+        self._path = path
+        self._store: GitStore | None = None
+        self.there = backend.type == "git" and (path is not None or backend.git.remote is not None)
+
+    def read_blobs(self, digests: list[str]) -> Mapping[str, bytes]:
+        """Tree nodes by their digests; none while the repository cannot be had."""
+        try:
+            return self._opened().read_blobs(digests)
+        except StoreUnavailable as error:
+            self._say(error)
+            return {}
+
+    def item(self, sha: bytes) -> object:
+        """A Git object, or ``None``."""
+        try:
+            with self._opened().opened() as (repository, _head):
+                return cast(object, repository.read(sha))
+        except IntegrityError:
+            return None
+        except StoreUnavailable as error:
+            self._say(error)
+            return None
+
+    def _say(self, error: StoreUnavailable) -> None:
+        if error.message not in self._notes:
+            self._notes.append(error.message)
+
+    def _opened(self) -> GitStore:
+        if self._store is None:
+            path, remote = self._path, None
+            if path is None:
+                path = Path(self._stack.enter_context(tempfile.TemporaryDirectory())) / "clone.git"
+                remote = self._options.remote
+            made = open_git(str(path), branch=self._options.branch, remote=remote)
+            self._store = self._stack.enter_context(closing(made))
+        return self._store
 
 
 def _as_json(report: Report, notes: list[str]) -> dict[str, object]:

@@ -38,6 +38,9 @@ _DOWN = "the server does not answer; see that it runs and can be reached from he
 _FULL = "the server has no disk space left; free some, then try again"
 _LOST = "the connection to the server broke; try again"
 _DENIED = "the user has no permission; GRANT ALL on the database to the user"
+_STANDBY = (
+    "the server is read-only, as a replica is; name the primary in the option host, or SET GLOBAL read_only = OFF"
+)
 _ENGINE_ERROR = 1030
 
 # What the server's and the driver's codes mean, and what to do.
@@ -56,11 +59,11 @@ _CODES = {
     1153: "a value is larger than the server takes; raise its max_allowed_packet",
     1205: "another process held a lock for too long; try again",
     1227: _DENIED,
-    1290: "the server is read-only, as a replica is; name the primary in the option host",
+    1290: _STANDBY,
     1317: "somebody ended the statement on the server; try again",
     1698: "the server refuses the user or the password; set the option password or password_file right",
-    1792: "the server is read-only, as a replica is; name the primary in the option host",
-    1836: "the server is read-only, as a replica is; name the primary in the option host",
+    1792: _STANDBY,
+    1836: _STANDBY,
     1927: _LOST,
     2002: _DOWN,
     2003: _DOWN,

@@ -39,7 +39,10 @@ _UNDONE = ("40001", "40P01")
 
 # What the server's codes mean (its manual, appendix A), and what to do.
 _CODES = {
-    "25006": "the server is read-only, as a standby is; name the primary in the option host",
+    "25006": (
+        "the server is read-only, as a standby is; name the primary in the option host, or set"
+        " default_transaction_read_only = off"
+    ),
     "28000": "the server refuses this user from this address; see pg_hba.conf on the server",
     "28P01": "the server refuses the user or the password; set the option password or password_file right",
     "3D000": "there is no such database; make it with CREATE DATABASE",

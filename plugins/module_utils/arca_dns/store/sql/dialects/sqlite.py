@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -15,6 +16,12 @@ from ...._deps import require, sqlalchemy
 from ....errors import StoreUnavailable
 from .base import primary_key
 
+#: Why a file cannot be opened, and what to do.
+_OPENING = {
+    errno.EROFS: "its file system is read-only: mount it writable",
+    errno.EACCES: "permission denied: let the controller's user own the file and its folder",
+    errno.ENOSPC: "the file system is full: make room",
+}
 #: The execution option that marks a connection whose next transaction writes.
 WRITES = "arca_writes"
 
@@ -37,7 +44,8 @@ class Sqlite:
             # -wal and -shm inherit the mode of the file
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
-            raise StoreUnavailable(f"cannot open the database {path}: {error.strerror}") from None
+            reason = _OPENING.get(error.errno or 0, error.strerror)
+            raise StoreUnavailable(f"cannot open the database {path}: {reason}") from None
         url = sqlalchemy.URL.create("sqlite", database=path)
         self.engine = sqlalchemy.create_engine(
             url, connect_args={"timeout": busy_timeout}, pool_size=8, max_overflow=56
@@ -85,9 +93,20 @@ class Sqlite:
         if "full" in text:
             return f"{self.path}: no space left for the database; free some and try again"
         if "readonly" in text or "read-only" in text:
-            return f"{self.path}: the database cannot be written by this user or on this file system"
+            return (
+                f"{self.path}: the database cannot be written: mount its file system writable, and let the controller's"
+                " user own the file and its folder"
+            )
         if "not a database" in text or "malformed" in text:
-            return f"{self.path}: this is not a SQLite database, or it is damaged ({text}); restore a backup"
+            return (
+                f"{self.path}: this is not a SQLite database, or it is damaged ({text}): stop the controller, move the"
+                " file away (and those of the same name with -wal and -shm), then restore a backup with"
+                " 'arca-dns-controller restore'"
+            )
+        if "no such table" in text:
+            return f"{self.path}: the database lacks a table of the store; restore it from a backup"
+        if "disk I/O error" in text:
+            return f"{self.path}: the file cannot be read or written ({text}); look at the system's log for the disk"
         return f"{self.path}: {text}"
 
     @staticmethod
