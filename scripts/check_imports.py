@@ -26,7 +26,8 @@ SHARED = Path("plugins/module_utils/ansible")  # what modules and lookups share
 # What each room of the library may import, itself and `__init__` (the version) aside.
 BASE = {"errors", "_deps"}
 ZONE = BASE | {"zone"}
-SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "service"}
+STATE = {"deletion", "retention", "collection"}  # what of the past is kept
+SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "service"} | STATE
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "_deps": {"errors"},
@@ -40,6 +41,9 @@ ALLOWED: dict[str, set[str]] = {
     "documents": ZONE | {"store", "dnssec"},
     "publish": ZONE | {"store", "dnssec", "documents"},
     "moving": ZONE | {"store", "dnssec", "documents", "publish"},  # a store's whole state
+    "deletion": ZONE | {"store", "dnssec", "documents"},
+    "retention": ZONE | {"store", "dnssec", "documents", "publish", "deletion"},
+    "collection": ZONE | {"store", "documents", "publish", "moving"},  # moving knows what documents name
     "service": SERVICE,
     "git_import": SERVICE,  # pushed zone files become versions
     "client": SERVICE | {"moving"},

@@ -64,6 +64,16 @@ def publication_key(zone: bytes, version: str = "") -> str:
     return f"publication/{_key_name(zone)}/{version}"
 
 
+def deleted_key(zone: bytes) -> str:
+    """Key of what a deleted zone comes back from."""
+    return f"deleted/{_key_name(zone)}"
+
+
+def served_key(zone: bytes) -> str:
+    """Key of the serial that a name must go on from, once nothing else is left of it."""
+    return f"served/{_key_name(zone)}"
+
+
 def dirty_key(zone: bytes) -> str:
     """Key of the note that a zone's source has moved and waits for publication."""
     return f"dirty/{_key_name(zone)}"
@@ -72,6 +82,11 @@ def dirty_key(zone: bytes) -> str:
 def head_key(ring: str) -> str:
     """Key of a ring's head."""
     return f"head/{ring}"
+
+
+def head_history_key(ring: str, revision: int | None = None) -> str:
+    """Key of what the head of *revision* published, in the order of revisions; without it the prefix of all."""
+    return f"head-history/{ring}/" + ("" if revision is None else f"{revision:020}")
 
 
 def restored_key(ring: str) -> str:
@@ -198,6 +213,46 @@ class PublishedVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """A zone that was deleted: *version* is that of the deletion, *last* the one whose content can come back.
+
+    *serial* is the newest that the zone had anywhere.
+    """
+
+    name: str
+    version: str
+    last: str
+    serial: int
+    records: int
+    settings: JsonObject
+    created: str
+    deleted: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What stays of a name for ever: the newest *serial* it was served with.
+
+    While *keys_due* the private keys of the zone that it was are still to be removed, and no zone may have the name.
+    """
+
+    name: str
+    serial: int
+    keys_due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeadHistory:
+    """What a head published: its catalog's root, and when, in unix seconds."""
+
+    revision: int
+    catalog: str | None
+    issued: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dirty:
     """A zone that waits for publication; *problem* says why the last try failed."""
 
@@ -206,6 +261,8 @@ class Dirty:
     problem: str | None = None
 
 
-def encode(value: Source | SourceVersion | PublishedVersion | Dirty) -> JsonObject:
+def encode(
+    value: Source | SourceVersion | PublishedVersion | Deleted | Served | HeadHistory | Dirty,
+) -> JsonObject:
     """A document's JSON."""
     return asdict(value)

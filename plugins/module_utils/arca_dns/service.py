@@ -16,21 +16,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from . import deletion
 from .dnssec.keys import ds_rdata
 from .dnssec.keystore import KeyStore
 from .dnssec.policy import Policy
 from .documents import (
+    Deleted,
     Dirty,
     PublishedVersion,
     Source,
     SourceVersion,
     ZoneSettings,
+    deleted_key,
     dirty_key,
     edge_key,
     encode,
     head_key,
     new_version_id,
-    publication_key,
     utc,
     version_key,
     zone_key,
@@ -181,12 +183,13 @@ class Service:
         warnings = self._check(TreeView(new), None, lines, settings)
         plan = Plan(name, None, diffs, warnings, ())
         now = self._clock()
-        serial = self._first_serial(content, name, settings, now)
+        before = deletion.past(self._store, self._keystore, name, final=not dry_run)
+        serial = self._first_serial(content, name, settings, now, before.serial)
         if dry_run:
             return Outcome(plan, None, serial, changed=True, applied=False)
-        source = self._source(blobs, name, new, serial, settings, created=utc(now), now=now)
+        source = self._source(blobs, name, new, serial, settings, created=utc(now), now=now, parent=before.version)
         try:
-            self._commit(blobs, name, ABSENT, source, None, actor, reason)
+            self._commit(blobs, name, ABSENT, source, None, actor, reason, before)
         except Conflict:
             raise AlreadyExists(f"zone {names.to_text(name)} was created by somebody else just now") from None
         return self._publish(name, Outcome(plan, source.version, serial, changed=True, applied=True))
@@ -280,7 +283,10 @@ class Service:
         dry_run: bool = False,
         force: bool = False,
     ) -> Outcome:
-        """Delete zone *name*; its history stays. Refused without *force* while a hosted parent delegates to it."""
+        """Delete zone *name*; :meth:`undelete` brings it back until retention ends.
+
+        Refused without *force* while a hosted parent delegates to it.
+        """
         for _attempt in range(_ATTEMPTS):
             source, revision = self._current(name, if_version)
             blobs = self._cache.open()
@@ -302,12 +308,26 @@ class Service:
                 reason or "deleted",
                 utc(now),
             )
+            published = self.publisher.published(name)
+            note = Deleted(
+                source.name,
+                gone.version,
+                source.version,
+                source.serial if published is None else deletion.newest(published.serial, source.serial),
+                source.records,
+                source.settings,
+                source.created,
+                gone.time,
+                actor,
+                gone.reason,
+            )
             try:
                 self._store.commit(
                     Transaction(
                         {zone_key(name): revision},
                         {
                             version_key(name, gone.version): encode(gone),
+                            deleted_key(name): encode(note),
                             dirty_key(name): encode(Dirty(names.to_text(name), removed=True)),
                         },
                         [zone_key(name)],
@@ -317,6 +337,48 @@ class Service:
                 continue
             return self._publish(name, Outcome(plan, None, source.serial, changed=True, applied=True))
         raise Conflict(f"zone {names.to_text(name)} keeps changing under this deletion; try again")
+
+    def undelete(self, name: bytes, *, actor: str, reason: str = "", dry_run: bool = False) -> Outcome:
+        """Bring the deleted zone *name* back: its last content and settings, its keys, a serial newer than any.
+
+        Raises ``NotFound`` if there is no such deleted zone, ``AlreadyExists`` if a zone has the name now, and
+        ``ChecksFailed`` where the content would not be taken today.
+        """
+        if self._store.get(zone_key(name)) is not None:
+            raise AlreadyExists(
+                f"zone {names.to_text(name)} exists again: its history holds what it was before the deletion"
+            )
+        note, revision = deletion.deleted_zone(self._store, name)
+        target = self._store.get(version_key(name, note.last))
+        if target is None:
+            raise NotFound(f"version {note.last} of the deleted zone {names.to_text(name)} is gone")
+        settings = ZoneSettings.from_json(note.settings)
+        settings.effective_policy(self._policy)
+        blobs = self._cache.open()
+        tree = ZoneRoot.load(blobs, str(target.value["root"]))
+        diffs = tuple(tree_diffs(ZoneRoot.empty(blobs, name), tree))
+        warnings = self._check(TreeView(tree), None, None, settings)
+        plan = Plan(name, None, diffs, warnings, ())
+        now = self._clock()
+        last = deletion.newest(deletion.last_served(self._store, name), note.serial)
+        serial = next_serial(settings.serial, last, now)
+        if dry_run:
+            return Outcome(plan, None, serial, changed=True, applied=False)
+        source = self._source(blobs, name, tree, serial, settings, created=note.created, now=now, parent=note.version)
+        before = deletion.Past(
+            last,
+            note.version,
+            # The tree is named again, not written again: what holds it must be there to the end.
+            {deleted_key(name): revision, target.key: target.revision},
+            (deleted_key(name),),
+        )
+        try:
+            self._commit(blobs, name, ABSENT, source, note.version, actor, reason or f"undeleted {note.last}", before)
+        except Conflict:
+            raise Conflict(
+                f"zone {names.to_text(name)} was brought back, made anew or forgotten by somebody else just now"
+            ) from None
+        return self._publish(name, Outcome(plan, source.version, serial, changed=True, applied=True))
 
     # -- reads ------------------------------------------------------------------------------
 
@@ -329,6 +391,19 @@ class Service:
         """Up to *limit* zones in key order, those behind *after*."""
         documents = self._store.scan("zone/", "" if after is None else zone_key(after), limit)
         return [self._info(Source(**cast("dict[str, str]", d.value))) for d in documents]  # type: ignore[arg-type]
+
+    def deleted_zones(self, after: bytes | None = None, limit: int = 100) -> list[Deleted]:
+        """Up to *limit* zones that :meth:`undelete` can bring back, in key order, those behind *after*."""
+        return deletion.deleted_zones(self._store, after, limit)
+
+    def newest_version(self, name: bytes) -> str:
+        """The current version of a zone, or the last with content of a deleted one. Raises ``NotFound``."""
+        document = self._store.get(zone_key(name))
+        if document is None:
+            document = self._store.get(deleted_key(name))
+            if document is not None:
+                return deletion.read(document).last
+        return load_source(self._store, name)[0].version
 
     def content(self, name: bytes, version: str | None = None) -> tuple[ZoneRoot, int]:
         """The source tree of a version (the current one by default) and its serial; the SOA in the tree has 0."""
@@ -359,8 +434,8 @@ class Service:
         return SourceVersion(**cast("dict[str, str]", document.value))  # type: ignore[arg-type]
 
     def versions(self, name: bytes, after: str = "", limit: int = 100) -> list[SourceVersion]:
-        """Source versions of *name*, oldest first, those behind version *after*. Raises ``NotFound``."""
-        load_source(self._store, name)
+        """Source versions of *name*, deleted or not, oldest first, those behind *after*. Raises ``NotFound``."""
+        self.newest_version(name)
         documents = self._store.scan(version_key(name), version_key(name, after) if after else "", limit)
         return [SourceVersion(**cast("dict[str, str]", d.value)) for d in documents]  # type: ignore[arg-type]
 
@@ -558,20 +633,30 @@ class Service:
         )
 
     def _commit(
-        self, blobs: Blobs, name: bytes, expected: int, source: Source, parent: str | None, actor: str, reason: str
+        self,
+        blobs: Blobs,
+        name: bytes,
+        expected: int,
+        source: Source,
+        parent: str | None,
+        actor: str,
+        reason: str,
+        before: deletion.Past | None = None,
     ) -> None:
+        before = before or deletion.Past()
         version = SourceVersion(
             source.version, parent, source.root, source.serial, source.records, actor, reason, source.modified
         )
         self._store.write_blobs(blobs.pending)
         self._store.commit(
             Transaction(
-                {zone_key(name): expected},
+                {zone_key(name): expected, **before.preconditions},
                 {
                     zone_key(name): encode(source),
                     version_key(name, version.version): encode(version),
                     dirty_key(name): encode(Dirty(names.to_text(name))),
                 },
+                before.deletes,
             )
         )
         blobs.settle()
@@ -610,19 +695,14 @@ class Service:
             return asked
         return next_serial(settings.serial, current, now)
 
-    def _first_serial(self, content: Sequence[rr.RRset], name: bytes, settings: ZoneSettings, now: float) -> int:
-        """The serial of the zone file, or the first of the style; never behind what the name was last served with."""
-        last = self._last_served(name)
+    def _first_serial(
+        self, content: Sequence[rr.RRset], name: bytes, settings: ZoneSettings, now: float, last: int | None
+    ) -> int:
+        """The serial of the zone file, or the first of the style; newer than *last*, which the name had before."""
         asked = _soa_serial(content, name)
         if asked and (last is None or rr.serial_newer(asked, last)):
             return asked
         return next_serial(settings.serial, 0 if last is None else last, now)
-
-    def _last_served(self, name: bytes) -> int | None:
-        last: int | None = None
-        for document in everything(self._store, publication_key(name)):
-            last = int(cast(int, document.value["serial"]))
-        return last
 
 
 def _refuse(plan: Plan, force: bool) -> None:

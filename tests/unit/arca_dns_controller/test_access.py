@@ -42,6 +42,8 @@ ALLOWED: dict[str, set[str]] = {
     "GET /zones/{zone}/versions/{version}": READ,
     "GET /zones/{zone}/diff": READ,
     "POST /zones/{zone}/rollback": WRITE,
+    "GET /deleted-zones": READ,
+    "POST /zones/{zone}/undelete": WRITE,
     "GET /zones/{zone}/signed": READ,
     "HEAD /zones/{zone}/signed": READ,
     "GET /zones/{zone}/ds": READ,

@@ -93,10 +93,12 @@ class Blobs:
         return found
 
     def put(self, data: bytes) -> str:
-        """Add a blob; returns its digest."""
+        """Add a blob; returns its digest.
+
+        It is pending even if it was read before: who names it must write it, or a sweep may take it meanwhile.
+        """
         digest = hashlib.sha256(data).hexdigest()
-        if digest not in self._cache:
-            self.pending[digest] = data
+        self.pending[digest] = data
         return digest
 
     def settle(self) -> None:
