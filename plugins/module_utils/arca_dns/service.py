@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from . import deletion
+from .collection import Collected, collect
 from .dnssec.keys import ds_rdata
 from .dnssec.keystore import KeyStore
 from .dnssec.policy import Policy
@@ -37,9 +38,10 @@ from .documents import (
     version_key,
     zone_key,
 )
-from .errors import AlreadyExists, ArcaError, ChecksFailed, Conflict, NotFound, PlanRefused, StaleVersion
+from .errors import AlreadyExists, ArcaError, ChecksFailed, Conflict, MissingBlob, NotFound, PlanRefused, StaleVersion
 from .publish.head import HeadKey, SignedHead, mass_removal
 from .publish.publisher import RING, Publisher, load_source, next_serial, published_note
+from .retention import Retained, Retention, Rules
 from .store.base import ABSENT, JsonObject, Store, Transaction
 from .store.common import everything
 from .zone import names, rr
@@ -135,6 +137,7 @@ class Service:
         *,
         policy: Policy | None = None,
         head_lifetime: int = 86400,
+        history: Rules | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -152,6 +155,7 @@ class Service:
             clock=clock,
             blobs=self._cache.open,
         )
+        self._retention = Retention(store, keystore, self.publisher, history or Rules(), clock)
 
     @property
     def store(self) -> Store:
@@ -191,6 +195,10 @@ class Service:
         try:
             self._commit(blobs, name, ABSENT, source, None, actor, reason, before)
         except Conflict:
+            if self._store.get(zone_key(name)) is None:
+                raise Conflict(
+                    f"what is kept of the deleted zone {names.to_text(name)} has moved; try again"
+                ) from None
             raise AlreadyExists(f"zone {names.to_text(name)} was created by somebody else just now") from None
         return self._publish(name, Outcome(plan, source.version, serial, changed=True, applied=True))
 
@@ -260,7 +268,11 @@ class Service:
         target = self.version(name, version)
 
         def compute(blobs: Blobs, old: ZoneRoot) -> tuple[RRsetDiff, ...]:
-            return tuple(tree_diffs(old, ZoneRoot.load(blobs, target.root)))
+            try:
+                return tuple(tree_diffs(old, ZoneRoot.load(blobs, target.root)))
+            except MissingBlob:
+                self.version(name, version)  # tells of one that retention has removed meanwhile
+                raise
 
         return self._write(
             name,
@@ -494,6 +506,14 @@ class Service:
     def maintain(self) -> None:
         """Scheduled work: publish what waits, re-sign what is due, renew the head."""
         self.publisher.maintain()
+
+    def retain(self, *, whole: bool = False) -> Retained:
+        """Scheduled work: remove history that is past its retention, a slice at a time, or all that is due now."""
+        return self._retention.round(whole=whole)
+
+    def collect(self) -> Collected:
+        """Scheduled work: remove the blobs that nothing needs any more. Raises ``IntegrityError`` if one is damaged."""
+        return collect(self._store)
 
     def attest(self, edge: str, report: JsonObject) -> None:
         """Keep what *edge* says it serves."""

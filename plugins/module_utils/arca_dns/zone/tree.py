@@ -185,6 +185,11 @@ def is_inner(data: bytes) -> bool:
     return data.startswith(_INNER)
 
 
+def is_lowest(data: bytes) -> bool:
+    """Whether an inner node's children are leaves."""
+    return data[len(_INNER)] == 1
+
+
 def is_zone(data: bytes) -> bool:
     """Whether a blob is a zone's root."""
     return data.startswith(_ZONE)

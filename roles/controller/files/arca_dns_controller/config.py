@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from arca_dns.config import Pattern, Range, Seconds, Secret, Size, WholeSeconds, load
 from arca_dns.dnssec.policy import Policy
 from arca_dns.errors import ConfigError, Place
+from arca_dns.retention import Rules
 from arca_dns.store.open import BACKENDS, LATER
 
 #: An absolute path, as text: what is relative would depend on where the daemon was started.
@@ -243,6 +244,20 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """How much of the past is kept, as :class:`arca_dns.retention.Rules` says; 0 is no limit. Collection goes with it."""
+
+    max_versions_per_zone: Annotated[int, Range(0, 10_000_000)] = 0
+    max_age_days: Annotated[int, Range(0, 36500)] = 0
+    deleted_days: Annotated[int, Range(0, 36500)] = 30
+    sweep_interval: Annotated[Seconds, Range(60, 604800)] = 21600.0
+
+    def rules(self) -> Rules:
+        """The same for the library."""
+        return Rules(self.max_versions_per_zone, self.max_age_days, self.deleted_days, self.sweep_interval)
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What goes to the journal."""
 
@@ -257,6 +272,7 @@ class ControllerConfig:
     backend: Backend = field(default_factory=Backend)
     dnssec: Dnssec = field(default_factory=Dnssec)
     publish: Publish = field(default_factory=Publish)
+    history: History = field(default_factory=History)
     log: Log = field(default_factory=Log)
 
 
