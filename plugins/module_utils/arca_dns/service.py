@@ -196,9 +196,7 @@ class Service:
             self._commit(blobs, name, ABSENT, source, None, actor, reason, before)
         except Conflict:
             if self._store.get(zone_key(name)) is None:
-                raise Conflict(
-                    f"what is kept of the deleted zone {names.to_text(name)} has moved; try again"
-                ) from None
+                raise Conflict(f"what is kept of the deleted zone {names.to_text(name)} has moved; try again") from None
             raise AlreadyExists(f"zone {names.to_text(name)} was created by somebody else just now") from None
         return self._publish(name, Outcome(plan, source.version, serial, changed=True, applied=True))
 
@@ -367,8 +365,12 @@ class Service:
         settings = ZoneSettings.from_json(note.settings)
         settings.effective_policy(self._policy)
         blobs = self._cache.open()
-        tree = ZoneRoot.load(blobs, str(target.value["root"]))
-        diffs = tuple(tree_diffs(ZoneRoot.empty(blobs, name), tree))
+        try:
+            tree = ZoneRoot.load(blobs, str(target.value["root"]))
+            diffs = tuple(tree_diffs(ZoneRoot.empty(blobs, name), tree))
+        except MissingBlob:
+            deletion.deleted_zone(self._store, name)  # tells of one that retention has removed meanwhile
+            raise
         warnings = self._check(TreeView(tree), None, None, settings)
         plan = Plan(name, None, diffs, warnings, ())
         now = self._clock()

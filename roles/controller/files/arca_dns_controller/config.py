@@ -245,7 +245,7 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How much of the past is kept, as :class:`arca_dns.retention.Rules` says; 0 is no limit. Collection goes with it."""
+    """How much of the past is kept, as :class:`arca_dns.retention.Rules` says, and how often blobs are collected."""
 
     max_versions_per_zone: Annotated[int, Range(0, 10_000_000)] = 0
     max_age_days: Annotated[int, Range(0, 36500)] = 0

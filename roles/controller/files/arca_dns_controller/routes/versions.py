@@ -53,9 +53,7 @@ def diff_versions(
     _principal: Reader,
     service: Zones,
     old: Annotated[str, Query(alias="from", pattern=VERSION)],
-    new: Annotated[
-        str | None, Query(alias="to", pattern=VERSION, description="Absent: the newest.")
-    ] = None,
+    new: Annotated[str | None, Query(alias="to", pattern=VERSION, description="Absent: the newest.")] = None,
 ) -> Response:
     """Compare two versions."""
     name = reading.zone_of(zone)
