@@ -271,9 +271,9 @@ def meet(name: str, meanwhile: list[str], pause: int, zone: bytes, at: int) -> b
     """Whether the first has made as many calls as *at*, before which the other comes."""
     controllers = Controllers(lambda clock: MemoryStore(clock=clock), Random(at), [zone])
     for variant in (2, 3, 4):
-        controllers.now += 7200
+        controllers.now += 2 * DAY  # so that nothing but versions holds what was before
         replace(controllers.other, zone, variant)
-    controllers.now += 7200
+    controllers.now += 2 * DAY
     if name in ("undelete", "forget"):
         delete(controllers.other, zone, 0)
         controllers.now += 3 * DAY if name == "forget" else 7200
