@@ -33,6 +33,9 @@ from arca_dns.zone import names, rr
 from arca_dns.zone.changes import Change
 from arca_dns.zone.text import parse
 
+pytestmark = pytest.mark.conformance
+
+KILLS = 5
 KEY, KEYS = HeadKey.generate(), MemoryKeyStore()
 ZONES = [names.from_text(name) for name in ("a.example.", "b.example.", "signed.example.")]
 RULES = Rules(max_versions_per_zone=1, max_age_days=1, deleted_days=2, interval=0)
@@ -306,7 +309,7 @@ def simulate(open_it: Callable[[Callable[[], float]], Store], seed: int, steps: 
     return controllers.removed
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
+@settings(max_examples=15, deadline=None, derandomize=True, phases=[Phase.generate])
 @given(seed=st.integers(0, 2**32))
 def test_no_document_ever_lacks_a_blob_in_memory(seed: int) -> None:
     assert simulate(lambda clock: MemoryStore(clock=clock), seed, 150) > 0
@@ -317,3 +320,31 @@ def test_no_document_ever_lacks_a_blob_in_sqlite(tmp_path: Path) -> None:
         return open_store("sqlite", {"path": f"{tmp_path}/state.sqlite"}, clock=clock)
 
     assert simulate(opened, 1, 150) > 100
+
+
+def test_collectors_and_writers_that_are_killed_leave_every_tree_whole(durable, workers) -> None:
+    """Each round is two days after the one before, so what it finds is old enough to be swept."""
+    store, random, said = durable.open(), Random(durable.kind), []
+    for number in range(KILLS):
+        ahead = number * 2 * DAY
+        jobs = [("change", ahead, "a.example."), ("change", ahead, "b.example."), ("collect", ahead)]
+        pids = [workers.start(*job) for job in jobs]
+        acks = 0
+        for _ in range(600):
+            found = workers.said(0.1)
+            said += found
+            acks += sum(line.startswith("ack") for line in found)
+            if acks > 5:
+                break
+        said += workers.said(random.uniform(0, 0.3))
+        for pid in pids:
+            workers.kill(pid)
+        said += workers.wait()
+        store.commit(Transaction())  # a server may still be applying what a killed process had asked for
+        walk = Walk(store.read_blobs)
+        for document in everything(store, ""):
+            for _blobs in walk.below(roots(document.key, document.value)):
+                pass
+    assert [line for line in said if line.startswith("error")] == []
+    assert sum(int(line.split()[1]) for line in said if line.startswith("swept")) > 0
+    assert len([line for line in said if line.startswith("ack")]) > 5 * KILLS
