@@ -27,7 +27,8 @@ SHARED = Path("plugins/module_utils/ansible")  # what modules and lookups share
 # What each room of the library may import, itself and `__init__` (the version) aside.
 BASE = {"errors", "_deps"}
 ZONE = BASE | {"zone"}
-SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "writing", "bulk", "service"}
+STATE = {"deletion", "retention", "collection"}  # what of the past is kept
+SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "writing", "bulk", "service"} | STATE
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "_deps": {"errors"},
@@ -44,8 +45,11 @@ ALLOWED: dict[str, set[str]] = {
     "keyring": ZONE | {"store", "dnssec", "documents"},  # keys in the backend, and which keys a store has
     "fsck": ZONE | {"store", "dnssec", "documents", "publish", "moving"},  # finding and repairing damage
     "moving": ZONE | {"store", "dnssec", "documents", "publish", "lease", "keyring"},  # a store's whole state
-    "writing": ZONE | {"store", "dnssec", "documents", "publish"},  # operations become transactions
+    "writing": ZONE | {"store", "dnssec", "documents", "publish", "deletion"},  # operations become transactions
     "bulk": ZONE | {"store", "documents", "publish", "writing"},
+    "deletion": ZONE | {"store", "dnssec", "documents"},
+    "retention": ZONE | {"store", "dnssec", "documents", "publish", "deletion"},
+    "collection": ZONE | {"store", "documents", "publish", "moving"},  # moving knows what documents name
     "service": SERVICE,
     "git_import": SERVICE,  # pushed zone files become versions
     "client": SERVICE | {"moving"},

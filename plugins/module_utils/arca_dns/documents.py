@@ -64,19 +64,19 @@ def publication_key(zone: bytes, version: str = "") -> str:
     return f"publication/{_key_name(zone)}/{version}"
 
 
-def dirty_key(zone: bytes) -> str:
-    """Key of the note that a zone's source has moved and waits for publication."""
-    return f"dirty/{_key_name(zone)}"
-
-
-def deleted_key(zone: bytes = b"") -> str:
-    """Key of what is kept of a deleted zone; without *zone* the prefix of all."""
-    return f"deleted/{_key_name(zone)}" if zone else "deleted/"
+def deleted_key(zone: bytes) -> str:
+    """Key of what a deleted zone comes back from."""
+    return f"deleted/{_key_name(zone)}"
 
 
 def served_key(zone: bytes) -> str:
-    """Key of the serial that a name was last served with, where nothing else remembers it."""
+    """Key of the serial that a name must go on from, once nothing else is left of it."""
     return f"served/{_key_name(zone)}"
+
+
+def dirty_key(zone: bytes) -> str:
+    """Key of the note that a zone's source has moved and waits for publication."""
+    return f"dirty/{_key_name(zone)}"
 
 
 def keys_key(zone: bytes) -> str:
@@ -87,6 +87,11 @@ def keys_key(zone: bytes) -> str:
 def head_key(ring: str) -> str:
     """Key of a ring's head."""
     return f"head/{ring}"
+
+
+def head_history_key(ring: str, revision: int | None = None) -> str:
+    """Key of what the head of *revision* published, in the order of revisions; without it the prefix of all."""
+    return f"head-history/{ring}/" + ("" if revision is None else f"{revision:020}")
 
 
 def restored_key(ring: str) -> str:
@@ -198,26 +203,6 @@ class SourceVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class DeletedZone:
-    """A zone that was deleted by *version* and can come back: its *last* version with content, and its settings.
-
-    *serial* is the newest that it may have been served with.
-    """
-
-    name: str
-    version: str
-    last: str
-    root: str
-    serial: int
-    records: int
-    settings: JsonObject
-    created: str
-    deleted: str
-    actor: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class PublishedVersion:
     """One version as edges serve it: signed from *source* under *signing* (a fingerprint of keys and policy)."""
 
@@ -233,6 +218,46 @@ class PublishedVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """A zone that was deleted: *version* is that of the deletion, *last* the one whose content can come back.
+
+    *serial* is the newest that the zone had anywhere.
+    """
+
+    name: str
+    version: str
+    last: str
+    serial: int
+    records: int
+    settings: JsonObject
+    created: str
+    deleted: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What stays of a name for ever: the newest *serial* it was served with.
+
+    While *keys_due* the private keys of the zone that it was are still to be removed, and no zone may have the name.
+    """
+
+    name: str
+    serial: int
+    keys_due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeadHistory:
+    """What a head published: its catalog's root, and when, in unix seconds."""
+
+    revision: int
+    catalog: str | None
+    issued: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dirty:
     """A zone that waits for publication; *problem* says why the last try failed."""
 
@@ -241,6 +266,8 @@ class Dirty:
     problem: str | None = None
 
 
-def encode(value: Source | SourceVersion | DeletedZone | PublishedVersion | Dirty) -> JsonObject:
+def encode(
+    value: Source | SourceVersion | PublishedVersion | Deleted | Served | HeadHistory | Dirty,
+) -> JsonObject:
     """A document's JSON."""
     return asdict(value)

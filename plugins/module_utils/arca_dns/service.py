@@ -18,12 +18,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import cast
 
+from . import deletion
 from .bulk import check_bulk, judge_all, merged, prepare_all
+from .collection import Collected, collect
 from .dnssec.keys import ds_rdata
 from .dnssec.keystore import KeyStore
 from .dnssec.policy import Policy
 from .documents import (
-    DeletedZone,
+    Deleted,
     PublishedVersion,
     Source,
     SourceVersion,
@@ -38,6 +40,7 @@ from .documents import (
 from .errors import ArcaError, Conflict, CorruptBlob, NotFound, PlanRefused
 from .publish.head import HeadKey, SignedHead
 from .publish.publisher import RING, Publisher, load_source, published_note
+from .retention import Retained, Retention, Rules
 from .store.base import JsonObject, Store, Transaction
 from .store.common import everything
 from .store.fenced import FencedStore, Guard
@@ -130,6 +133,7 @@ class Service:
         *,
         policy: Policy | None = None,
         head_lifetime: int = 86400,
+        history: Rules | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._fenced = FencedStore(store)
@@ -148,7 +152,8 @@ class Service:
             clock=clock,
             blobs=self._cache.open,
         )
-        self._planner = Planner(store, self.publisher, self._policy, clock)
+        self._planner = Planner(store, keystore, self.publisher, self._policy, clock)
+        self._retention = Retention(self._store, keystore, self.publisher, history or Rules(), clock)
 
     @property
     def store(self) -> Store:
@@ -298,11 +303,18 @@ class Service:
         dry_run: bool = False,
         force: bool = False,
     ) -> Outcome:
-        """Delete zone *name*; its history stays. Refused without *force* while a hosted parent delegates to it."""
+        """Delete zone *name*; :meth:`undelete` brings it back until retention ends.
+
+        Refused without *force* while a hosted parent delegates to it.
+        """
         return self.write(Delete(name, if_version), actor=actor, reason=reason, dry_run=dry_run, force=force)
 
-    def undelete_zone(self, name: bytes, *, actor: str, reason: str = "", dry_run: bool = False) -> Outcome:
-        """Bring a deleted zone back as a new version. Raises ``NotFound``, ``AlreadyExists``, ``ChecksFailed``."""
+    def undelete(self, name: bytes, *, actor: str, reason: str = "", dry_run: bool = False) -> Outcome:
+        """Bring the deleted zone *name* back: its last content and settings, its keys, a serial newer than any.
+
+        Raises ``NotFound`` if there is no such deleted zone, ``AlreadyExists`` if a zone has the name now, and
+        ``ChecksFailed`` where the content would not be taken today.
+        """
         return self.write(Undelete(name), actor=actor, reason=reason, dry_run=dry_run)
 
     # -- reads ------------------------------------------------------------------------------
@@ -317,10 +329,18 @@ class Service:
         documents = self._store.scan("zone/", "" if after is None else zone_key(after), limit)
         return [self._info(Source(**cast("dict[str, str]", d.value))) for d in documents]  # type: ignore[arg-type]
 
-    def deleted_zones(self, after: bytes | None = None, limit: int = 100) -> list[DeletedZone]:
-        """Up to *limit* zones that were deleted and can come back, in key order, those behind *after*."""
-        documents = self._store.scan(deleted_key(), "" if after is None else deleted_key(after), limit)
-        return [DeletedZone(**cast("dict[str, str]", d.value)) for d in documents]  # type: ignore[arg-type]
+    def deleted_zones(self, after: bytes | None = None, limit: int = 100) -> list[Deleted]:
+        """Up to *limit* zones that :meth:`undelete` can bring back, in key order, those behind *after*."""
+        return deletion.deleted_zones(self._store, after, limit)
+
+    def newest_version(self, name: bytes) -> str:
+        """The current version of a zone, or the last with content of a deleted one. Raises ``NotFound``."""
+        document = self._store.get(zone_key(name))
+        if document is None:
+            document = self._store.get(deleted_key(name))
+            if document is not None:
+                return deletion.read(document).last
+        return load_source(self._store, name)[0].version
 
     def content(self, name: bytes, version: str | None = None) -> tuple[ZoneRoot, int]:
         """The source tree of a version (the current one by default) and its serial; the SOA in the tree has 0."""
@@ -349,12 +369,8 @@ class Service:
         return SourceVersion(**cast("dict[str, str]", document.value))  # type: ignore[arg-type]
 
     def versions(self, name: bytes, after: str = "", limit: int = 100) -> list[SourceVersion]:
-        """Source versions of *name*, oldest first, those behind version *after*, also while it is deleted.
-
-        Raises ``NotFound``.
-        """
-        if self._store.get(deleted_key(name)) is None:
-            load_source(self._store, name)
+        """Source versions of *name*, deleted or not, oldest first, those behind *after*. Raises ``NotFound``."""
+        self.newest_version(name)
         documents = self._store.scan(version_key(name), version_key(name, after) if after else "", limit)
         return [SourceVersion(**cast("dict[str, str]", d.value)) for d in documents]  # type: ignore[arg-type]
 
@@ -422,6 +438,14 @@ class Service:
     def maintain(self) -> None:
         """Scheduled work: publish what waits, re-sign what is due, renew the head."""
         self.publisher.maintain()
+
+    def retain(self, *, whole: bool = False) -> Retained:
+        """Scheduled work: remove history that is past its retention, a slice at a time, or all that is due now."""
+        return self._retention.round(whole=whole)
+
+    def collect(self) -> Collected:
+        """Scheduled work: remove the blobs that nothing needs any more. Raises ``IntegrityError`` if one is damaged."""
+        return collect(self._store)
 
     def attest(self, edge: str, report: JsonObject) -> None:
         """Keep what *edge* says it serves."""

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
+from . import deletion
+from .dnssec.keystore import KeyStore
 from .dnssec.policy import Policy
 from .documents import (
-    DeletedZone,
+    Deleted,
     Dirty,
     Source,
     SourceVersion,
@@ -26,17 +28,14 @@ from .documents import (
     dirty_key,
     encode,
     new_version_id,
-    publication_key,
-    served_key,
     utc,
     version_key,
     zone_key,
 )
-from .errors import AlreadyExists, ChecksFailed, NotFound, StaleVersion
+from .errors import AlreadyExists, ChecksFailed, MissingBlob, NotFound, StaleVersion
 from .publish.head import mass_removal
 from .publish.publisher import Publisher, load_source, next_serial
 from .store.base import ABSENT, Document, JsonObject, Store
-from .store.common import everything
 from .zone import names, rr
 from .zone.changes import Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
 from .zone.checks import check, check_ttls
@@ -131,8 +130,11 @@ class Prepared:
 class Planner:
     """Plans operations on the zones of a store."""
 
-    def __init__(self, store: Store, publisher: Publisher, policy: Policy, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, keystore: KeyStore, publisher: Publisher, policy: Policy, clock: Callable[[], float]
+    ) -> None:
         self._store = store
+        self._keystore = keystore
         self._publisher = publisher
         self._policy = policy
         self._clock = clock
@@ -169,9 +171,17 @@ class Planner:
             case Rollback(name=name, version=version, if_version=fence):
                 current = self._current(name, fence)
                 target = self.version(name, version)
+
+                def difference(old: ZoneRoot) -> tuple[RRsetDiff, ...]:
+                    try:
+                        return tuple(tree_diffs(old, ZoneRoot.load(blobs, str(target.value["root"]))))
+                    except MissingBlob:
+                        self.version(name, version)  # tells of one that retention has removed meanwhile
+                        raise
+
                 return self._write(
                     name,
-                    lambda old: tuple(tree_diffs(old, ZoneRoot.load(blobs, str(target.value["root"])))),
+                    difference,
                     blobs,
                     current,
                     (actor, reason or f"rollback to {version}"),
@@ -202,21 +212,18 @@ class Planner:
         warnings = self._check(TreeView(new), None, operation.lines, settings)
         plan = Plan(name, None, diffs, warnings, ())
         now = self._clock()
-        gone = self._store.get(deleted_key(name))
-        # The history of the name goes on behind the deletion.
-        parent = None if gone is None else str(gone.value["version"])
-        served = self.last_served(name)
+        before = deletion.past(self._store, self._keystore, name, final=False)
         asked = _soa_serial(operation.rrsets, name)
-        if not asked or (served is not None and not rr.serial_newer(asked, served)):
-            asked = next_serial(settings.serial, served or 0, now)
-        version = new_version_id(now, parent)
+        if not asked or (before.serial is not None and not rr.serial_newer(asked, before.serial)):
+            asked = next_serial(settings.serial, before.serial or 0, now)
+        # The history of the name goes on behind the deletion.
+        version = new_version_id(now, before.version)
 
         def documents() -> Documents:
+            deletion.past(self._store, self._keystore, name, final=True)
             source = _source(blobs, name, new, version, asked, settings, utc(now), now)
-            made = self._documents(name, ABSENT, source, parent, actor, reason)
-            if gone is None:
-                return made
-            return Documents({**made.preconditions, gone.key: gone.revision}, made.writes, [gone.key])
+            made = self._documents(name, ABSENT, source, before.version, actor, reason)
+            return Documents({**made.preconditions, **before.preconditions}, made.writes, before.deletes)
 
         return Prepared(plan, version, asked, documents)
 
@@ -269,18 +276,15 @@ class Planner:
         moment = utc(now)
         version = new_version_id(now, source.version)
         published = self._publisher.published(name)
-        serial = source.serial
-        if published is not None and rr.serial_newer(published.serial, serial):
-            serial = published.serial
+        serial = source.serial if published is None else deletion.newest(published.serial, source.serial)
         why = reason or "deleted"
 
         def documents() -> Documents:
             gone = SourceVersion(version, source.version, "", source.serial, 0, actor, why, moment)
-            note = DeletedZone(
+            note = Deleted(
                 source.name,
                 version,
                 source.version,
-                source.root,
                 serial,
                 source.records,
                 source.settings,
@@ -302,25 +306,32 @@ class Planner:
         return Prepared(plan, None, source.serial, documents)
 
     def _undelete(self, name: bytes, blobs: Blobs, actor: str, reason: str) -> Prepared:
-        held = self._store.get(deleted_key(name))
         if self._store.get(zone_key(name)) is not None:
-            raise AlreadyExists(f"zone {names.to_text(name)} exists; roll it back to reach what it held before")
-        if held is None:
-            raise NotFound(f"there is no deleted zone {names.to_text(name)}")
-        gone = DeletedZone(**cast("dict[str, str]", held.value))  # type: ignore[arg-type]
+            raise AlreadyExists(
+                f"zone {names.to_text(name)} exists again: its history holds what it was before the deletion"
+            )
+        gone, revision = deletion.deleted_zone(self._store, name)
+        target = self.version(name, gone.last)
         settings = ZoneSettings.from_json(gone.settings)
         settings.effective_policy(self._policy)
-        tree = ZoneRoot.load(blobs, gone.root)
-        diffs = tuple(tree_diffs(ZoneRoot.empty(blobs, name), tree))
+        try:
+            tree = ZoneRoot.load(blobs, str(target.value["root"]))
+            diffs = tuple(tree_diffs(ZoneRoot.empty(blobs, name), tree))
+        except MissingBlob:
+            deletion.deleted_zone(self._store, name)  # tells of one that retention has removed meanwhile
+            raise
         plan = Plan(name, None, diffs, self._check(TreeView(tree), None, None, settings), ())
         now = self._clock()
-        serial = next_serial(settings.serial, self.last_served(name) or gone.serial, now)
+        served = deletion.newest(deletion.last_served(self._store, name), gone.serial)
+        serial = next_serial(settings.serial, served, now)
         version = new_version_id(now, gone.version)
 
         def documents() -> Documents:
             source = _source(blobs, name, tree, version, serial, settings, gone.created, now)
-            made = self._documents(name, ABSENT, source, gone.version, actor, reason or "undeleted")
-            return Documents({**made.preconditions, held.key: held.revision}, made.writes, [held.key])
+            made = self._documents(name, ABSENT, source, gone.version, actor, reason or f"undeleted {gone.last}")
+            # The tree is named again, not written again: what holds it must be there to the end.
+            held = {deleted_key(name): revision, target.key: target.revision}
+            return Documents({**made.preconditions, **held}, made.writes, [deleted_key(name)])
 
         return Prepared(plan, version, serial, documents)
 
@@ -392,20 +403,6 @@ class Planner:
         if asked and rr.serial_newer(asked, current):
             return asked
         return next_serial(settings.serial, current, now)
-
-    def last_served(self, name: bytes) -> int | None:
-        """The newest serial that a zone of this name was served with, also where there is no such zone any more."""
-        published = self._publisher.published(name)
-        if published is not None:
-            return published.serial
-        for key in (deleted_key(name), served_key(name)):
-            document = self._store.get(key)
-            if document is not None:
-                return int(cast(int, document.value["serial"]))
-        last: int | None = None
-        for document in everything(self._store, publication_key(name)):
-            last = int(cast(int, document.value["serial"]))
-        return last
 
 
 def _source(

@@ -56,19 +56,6 @@ def test_records_join_a_zone_file(client: Client) -> None:
     assert RecordSet("www.example.com.", "A", 60, ("192.0.2.1", "192.0.2.2")) in client.record_sets(ZONE)
 
 
-def test_a_deleted_zone_comes_back_as_it_was(client: Client, version: str) -> None:
-    before = client.zone(ZONE)
-    client.delete_zone(ZONE, Write(version, force=True))
-    assert not client.undelete_zone(ZONE, Write(dry_run=True)).applied
-    outcome = client.undelete_zone(ZONE, Write(reason="again"))
-    assert outcome.applied
-    assert outcome.serial > before.serial
-    assert WWW in client.record_sets(ZONE)
-    assert client.zone(ZONE).created == before.created
-    with pytest.raises(errors.AlreadyExists):
-        client.undelete_zone(ZONE, Write())
-
-
 def test_a_dry_run_plans_and_writes_nothing(client: Client) -> None:
     outcome = client.create_zone(ZONE, ZoneContent(TEXT), Write(dry_run=True))
     assert (outcome.changed, outcome.applied, outcome.version) == (True, False, None)
@@ -204,10 +191,28 @@ def test_a_zone_is_deleted(client: Client, version: str) -> None:
         client.zone(ZONE)
 
 
+def test_a_deleted_zone_is_listed_and_comes_back(client: Client, version: str) -> None:
+    client.create_zone("example.net", ZoneContent(TEXT), Write())
+    before = client.zone(ZONE)
+    client.delete_zone(ZONE, Write(version, reason="cleaning"))
+    note = next(one for one in client.deleted_zones() if one.name == before.name)
+    assert (note.last, note.records, note.settings) == (version, before.records, before.settings)
+    assert (note.created, note.reason) == (before.created, "cleaning")
+    assert not client.undelete_zone(ZONE, Write(dry_run=True)).applied
+    outcome = client.undelete_zone(ZONE, Write(reason="oops"))
+    assert (outcome.changed, outcome.applied, outcome.published) == (True, True, True)
+    assert {one.before for one in outcome.plan.differences} == {None}
+    assert client.zone(ZONE).serial == outcome.serial > before.serial
+    assert before.name not in {one.name for one in client.deleted_zones()}
+    with pytest.raises(errors.AlreadyExists):
+        client.undelete_zone(ZONE, Write())
+
+
 @pytest.mark.parametrize(
     "use",
     [
         lambda client: client.zone("no.example"),
+        lambda client: client.undelete_zone("no.example", Write()),
         lambda client: client.record_sets("no.example"),
         lambda client: client.ds("no.example"),
         lambda client: client.replace_zone("no.example", ZoneContent(TEXT), Write()),

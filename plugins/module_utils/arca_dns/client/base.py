@@ -111,6 +111,22 @@ class ZoneState:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletedZone:
+    """A deleted zone that can come back, as version *last*; *serial* is the newest that it had. Times as above."""
+
+    name: str
+    version: str
+    last: str
+    serial: int
+    records: int
+    settings: Mapping[str, Json]
+    created: str
+    deleted: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """How to write. *if_version* fences: the write fails with ``StaleVersion`` when the zone has moved on."""
 
@@ -145,8 +161,11 @@ class Client(Protocol):
     def delete_zone(self, name: str, write: Write) -> Outcome:
         """Delete a zone. Raises ``NotFound``, ``PlanRefused``."""
 
+    def deleted_zones(self) -> Iterator[DeletedZone]:
+        """Every deleted zone that can come back, read page by page."""
+
     def undelete_zone(self, name: str, write: Write) -> Outcome:
-        """Bring a deleted zone back. Raises ``NotFound``, ``AlreadyExists``; a fence has no meaning here."""
+        """Bring a deleted zone back; of *write*, reason and dry run count. Raises ``NotFound``, ``AlreadyExists``."""
 
     def put_record_set(
         self, zone: str, owner: str, rdtype: str, values: Sequence[str], ttl: int | None, write: Write

@@ -19,6 +19,7 @@ from ..errors import AccessDenied, ArcaError, ConfigError, NotFound, Place, Stal
 from ..store.base import Json, JsonObject
 from .base import (
     DEFAULT_TTL,
+    DeletedZone,
     Difference,
     Outcome,
     Plan,
@@ -119,6 +120,17 @@ class HttpClient:
     def delete_zone(self, name: str, write: Write) -> Outcome:
         """See :class:`~.base.Client`."""
         return self._write("DELETE", _zone_path(name), write, None, name)
+
+    def deleted_zones(self) -> Iterator[DeletedZone]:
+        """See :class:`~.base.Client`."""
+        after = ""
+        while True:
+            query = {"limit": str(_PAGE), **({"after": after} if after else {})}
+            answer = self._object("GET", "/deleted-zones", query)
+            yield from (_deleted(_mapping(item)) for item in _list(answer.get("zones")))
+            after = str(answer.get("next") or "")
+            if not after:
+                return
 
     def undelete_zone(self, name: str, write: Write) -> Outcome:
         """See :class:`~.base.Client`."""
@@ -316,6 +328,16 @@ def _state(value: JsonObject) -> ZoneState:
         created=str(value.get("created", "")),
         modified=str(value.get("modified", "")),
         problem=None if problem is None else str(problem),
+    )
+
+
+def _deleted(value: JsonObject) -> DeletedZone:
+    texts = {name: str(value[name]) for name in ("name", "version", "last", "created", "deleted", "actor", "reason")}
+    return DeletedZone(
+        serial=_number(value.get("serial")),
+        records=_number(value.get("record_count")),
+        settings=_mapping(value.get("settings")),
+        **texts,
     )
 
 

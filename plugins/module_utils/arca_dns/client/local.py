@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 from ..documents import ZoneSettings
 from ..errors import ArcaError, Place
@@ -14,7 +15,7 @@ from ..store.base import Json
 from ..zone import names, rdata
 from ..zone.changes import Change
 from ..zone.rr import DS, RRset, type_text
-from .base import DEFAULT_TTL, Difference, Outcome, Plan, Record, RecordSet, Write, ZoneContent, ZoneState
+from .base import DEFAULT_TTL, DeletedZone, Difference, Outcome, Plan, Record, RecordSet, Write, ZoneContent, ZoneState
 from .content import assemble
 
 
@@ -91,10 +92,17 @@ class LocalClient:
             )
         )
 
+    def deleted_zones(self) -> Iterator[DeletedZone]:
+        """See :class:`~.base.Client`."""
+        after = None
+        while page := self._service.deleted_zones(after):
+            yield from (DeletedZone(**asdict(item)) for item in page)
+            after = _name(page[-1].name)
+
     def undelete_zone(self, name: str, write: Write) -> Outcome:
         """See :class:`~.base.Client`."""
         return _outcome(
-            self._service.undelete_zone(_name(name), actor=self._actor, reason=write.reason, dry_run=write.dry_run)
+            self._service.undelete(_name(name), actor=self._actor, reason=write.reason, dry_run=write.dry_run)
         )
 
     def put_record_set(

@@ -28,11 +28,13 @@ from ..dnssec.verifier import verify_change, verify_zone
 from ..dnssec.window import epoch_of
 from ..documents import (
     Dirty,
+    HeadHistory,
     PublishedVersion,
     Source,
     ZoneSettings,
     dirty_key,
     encode,
+    head_history_key,
     head_key,
     new_version_id,
     publication_key,
@@ -77,6 +79,7 @@ class _Ready:
     zone: bytes
     note: Document | None
     expected: int  # revision of the published document
+    source: int  # revision of the zone's own document
     version: PublishedVersion | None  # None: removed
 
 
@@ -206,13 +209,13 @@ class Publisher:
         expected = ABSENT if published is None else published.revision
         source = self._store.get(zone_key(zone))
         if source is None:
-            return None if published is None and note is None else _Ready(zone, note, expected, None)
+            return None if published is None and note is None else _Ready(zone, note, expected, ABSENT, None)
         try:
             version = self.sign(blobs, zone, _source(source), None if published is None else _published(published))
         except ArcaError as error:
             self._report(zone, note, str(error))
             return None
-        return _Ready(zone, note, expected, version)
+        return _Ready(zone, note, expected, source.revision, version)
 
     def sign(self, blobs: Blobs, zone: bytes, source: Source, published: PublishedVersion | None) -> PublishedVersion:
         """The next published version of *zone*, verified; incremental where *published* has its keys and policy."""
@@ -297,7 +300,9 @@ class Publisher:
         deletes: list[str] = []
         entries: dict[bytes, Entry | None] = {}
         for item in ready:
+            # Both trees are named again in part, not written again: what holds them must be there to the end.
             preconditions[published_key(item.zone)] = item.expected
+            preconditions[zone_key(item.zone)] = item.source
             if item.note is not None:
                 preconditions[item.note.key] = item.note.revision
                 deletes.append(item.note.key)
@@ -318,6 +323,7 @@ class Publisher:
         mark = revision if removal else (0 if old is None else old.mass_removal)
         head = Head(RING, revision, catalog.root, now, now + self._lifetime, mark)
         writes[head_key(RING)] = {"signed": dict(self._key.sign(head).to_json()), "revision": revision}
+        writes[head_history_key(RING, revision)] = encode(HeadHistory(revision, catalog.root, now))
         self._store.write_blobs(blobs.pending)
         self._store.commit(Transaction(preconditions, writes, deletes))
         blobs.settle()

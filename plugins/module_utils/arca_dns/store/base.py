@@ -74,7 +74,11 @@ class Store(Protocol):
         """The blobs of *digests* (hex SHA-256) that exist; absent ones are left out."""
 
     def write_blobs(self, blobs: Mapping[str, bytes]) -> None:
-        """Make *blobs* durable; idempotent; to be called before the commit that names them."""
+        """Make *blobs* durable; idempotent. They are young then, those too that were there before.
+
+        To be called for all that an operation has built, just before the commit that names it: a young blob survives
+        every :meth:`sweep`, for half of the store's grace at least.
+        """
 
     def replace_blobs(self, blobs: Mapping[str, bytes]) -> None:
         """As :meth:`write_blobs`, also over what stands under their digests and is damaged: for repair.
@@ -86,7 +90,11 @@ class Store(Protocol):
         """Wait up to *timeout* seconds for commits later than revision *after*; returns at once if there are any."""
 
     def sweep(self, keep: Iterable[str]) -> int:
-        """Remove blobs that are not in *keep* and were written before the sweep began; returns how many."""
+        """Remove blobs that are not in *keep* and were last written before the store's grace began; returns how many.
+
+        The grace is counted from the call, before the first of *keep* is asked for: what is written while *keep* is
+        found out stays. Nothing is removed if *keep* raises.
+        """
 
     def close(self) -> None:
         """Give back connections and files."""

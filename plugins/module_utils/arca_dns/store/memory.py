@@ -93,9 +93,9 @@ class MemoryStore:
 
     def sweep(self, keep: Iterable[str]) -> int:
         """Remove blobs that are not in *keep* and were last written more than the grace ago; returns how many."""
+        oldest = self._clock() - self._grace
         kept = set(keep)
         with self._changed:
-            oldest = self._clock() - self._grace
             doomed = [d for d, (written, _data) in self._blobs.items() if d not in kept and written < oldest]
             for digest in doomed:
                 del self._blobs[digest]

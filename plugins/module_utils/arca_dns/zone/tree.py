@@ -97,10 +97,12 @@ class Blobs:
         return found
 
     def put(self, data: bytes) -> str:
-        """Add a blob; returns its digest."""
+        """Add a blob; returns its digest.
+
+        It is pending even if it was read before: who names it must write it, or a sweep may take it meanwhile.
+        """
         digest = hashlib.sha256(data).hexdigest()
-        if digest not in self._cache:
-            self.pending[digest] = data
+        self.pending[digest] = data
         return digest
 
     def settle(self) -> None:
@@ -185,6 +187,11 @@ def is_inner(data: bytes) -> bool:
     """Whether a blob is an inner node."""
     # A leaf begins with an owner name; the first octet of _INNER is no valid label length.
     return data.startswith(_INNER)
+
+
+def is_lowest(data: bytes) -> bool:
+    """Whether an inner node's children are leaves."""
+    return data[len(_INNER)] == 1
 
 
 def is_zone(data: bytes) -> bool:

@@ -56,7 +56,11 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         interval = config.publish.maintenance_interval
-        jobs = [Job("maintain", service.maintain, interval)]
+        jobs = [
+            Job("maintain", service.maintain, interval),
+            Job("retain", service.retain, interval, delay=interval),
+            Job("collect", service.collect, config.history.sweep_interval, delay=config.history.sweep_interval),
+        ]
         first = Job("publish", service.publish, interval)
         schedulers: list[Scheduler | ImportRounds] = [
             Scheduler(lease, jobs, service.under, metrics, first=first, clock=clock)

@@ -24,7 +24,7 @@ from arca_dns.store.memory import MemoryStore
 from . import log
 from .app import create_app
 from .auth import hash_key
-from .commands import backup, db, exporting, fsck, importing, keys, migrate, zone
+from .commands import backup, collecting, db, exporting, fsck, importing, keys, migrate, zone
 from .commands.shared import DEFAULT_CONFIG, ConfigOption, fail, one_line
 from .config import ControllerConfig, read
 from .server import serve as run_server
@@ -45,6 +45,7 @@ app.command("migrate")(migrate.migrate)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("fsck", epilog=fsck.EXITS)(fsck.fsck)
+app.command("collect")(collecting.collect)
 app.command("import")(importing.import_zones)
 app.command("export")(exporting.export)
 

@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from arca_dns.config import Pattern, Range, Seconds, Secret, Size, WholeSeconds, load
 from arca_dns.dnssec.policy import Policy
 from arca_dns.errors import ConfigError, Place
+from arca_dns.retention import Rules
 from arca_dns.store.open import BACKENDS
 
 #: An absolute path, as text: what is relative would depend on where the daemon was started.
@@ -279,6 +280,20 @@ class Scheduler:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """How much of the past is kept, as :class:`arca_dns.retention.Rules` says, and how often blobs are collected."""
+
+    max_versions_per_zone: Annotated[int, Range(0, 10_000_000)] = 0
+    max_age_days: Annotated[int, Range(0, 36500)] = 0
+    deleted_days: Annotated[int, Range(0, 36500)] = 30
+    sweep_interval: Annotated[Seconds, Range(60, 604800)] = 21600.0
+
+    def rules(self) -> Rules:
+        """The same for the library."""
+        return Rules(self.max_versions_per_zone, self.max_age_days, self.deleted_days, self.sweep_interval)
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What goes to the journal."""
 
@@ -294,6 +309,7 @@ class ControllerConfig:
     dnssec: Dnssec = field(default_factory=Dnssec)
     publish: Publish = field(default_factory=Publish)
     scheduler: Scheduler = field(default_factory=Scheduler)
+    history: History = field(default_factory=History)
     log: Log = field(default_factory=Log)
 
 

@@ -194,6 +194,28 @@ class ZoneList(_Given):
     next: str | None
 
 
+class DeletedZone(_Given):
+    """A zone that was deleted and can come back."""
+
+    name: str
+    version: str = Field(description="The version of the deletion.")
+    last: str = Field(description="The version that comes back: the last with content.")
+    serial: int = Field(description="The newest that the zone had; it comes back with one that is newer still.")
+    record_count: int
+    settings: dict[str, Any]
+    created: str
+    deleted: str
+    actor: str
+    reason: str
+
+
+class DeletedZoneList(_Given):
+    """A page of deleted zones; `next` is the `after` of the following page."""
+
+    zones: list[DeletedZone]
+    next: str | None
+
+
 class RRset(_Given):
     """The records of one owner and type."""
 
@@ -258,28 +280,6 @@ class BulkWritten(_Given):
     changed: bool
     applied: bool
     outcomes: list[ZoneWritten]
-
-
-class DeletedZone(_Given):
-    """A zone that was deleted and can come back."""
-
-    name: str
-    version: str = Field(description="The version that deleted it.")
-    last: str = Field(description="The last version with content.")
-    serial: int
-    record_count: int
-    settings: dict[str, Any]
-    created: str
-    deleted: str
-    actor: str
-    reason: str
-
-
-class DeletedZoneList(_Given):
-    """A page of deleted zones; `next` is the `after` of the following page."""
-
-    zones: list[DeletedZone]
-    next: str | None
 
 
 class Version(_Given):

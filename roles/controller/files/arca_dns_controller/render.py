@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import Response
 from fastapi.responses import JSONResponse
 
-from arca_dns.documents import DeletedZone, PublishedVersion, SourceVersion, utc
+from arca_dns.documents import Deleted, PublishedVersion, SourceVersion, utc
 from arca_dns.service import Outcome, ZoneInfo
 from arca_dns.zone import names, rdata, rr
 from arca_dns.zone.changes import RRsetDiff
@@ -57,6 +57,22 @@ def summary(info: ZoneInfo) -> dict[str, Any]:
         "problem": info.problem,
         "created": source.created,
         "modified": source.modified,
+    }
+
+
+def deleted(item: Deleted) -> dict[str, Any]:
+    """A deleted zone."""
+    return {
+        "name": item.name,
+        "version": item.version,
+        "last": item.last,
+        "serial": item.serial,
+        "record_count": item.records,
+        "settings": item.settings,
+        "created": item.created,
+        "deleted": item.deleted,
+        "actor": item.actor,
+        "reason": item.reason,
     }
 
 
@@ -140,22 +156,6 @@ def differences(diffs: Iterable[RRsetDiff]) -> dict[str, Any]:
                 }
             )
     return {"adds": adds, "changes": changes, "removals": removals}
-
-
-def deleted(zone: DeletedZone) -> dict[str, Any]:
-    """A zone that was deleted."""
-    return {
-        "name": zone.name,
-        "version": zone.version,
-        "last": zone.last,
-        "serial": zone.serial,
-        "record_count": zone.records,
-        "settings": zone.settings,
-        "created": zone.created,
-        "deleted": zone.deleted,
-        "actor": zone.actor,
-        "reason": zone.reason,
-    }
 
 
 def outcome_of(outcome: Outcome) -> dict[str, Any]:

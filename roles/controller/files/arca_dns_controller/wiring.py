@@ -54,6 +54,7 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
             head_key,
             policy=config.dnssec.policy(),
             head_lifetime=config.publish.head_lifetime,
+            history=config.history.rules(),
         )
     except BaseException:
         store.close()

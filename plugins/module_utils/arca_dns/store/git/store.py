@@ -257,9 +257,9 @@ class GitStore:
 
         Returns how many. The history still has them, so the repository does not shrink.
         """
+        oldest = self._clock() - self._grace
         kept = set(keep)
         with self._errors(), self._writer(), self._lock:
-            oldest = self._clock() - self._grace
 
             def doomed(digest: str) -> bool:
                 return digest not in kept and self._ages.written(digest) < oldest

@@ -208,8 +208,8 @@ class SqlStore:
 
         Goes in small transactions, so that writers need not wait.
         """
-        kept = {bytes.fromhex(digest) for digest in keep}
         oldest = self._clock() - self._grace
+        kept = {bytes.fromhex(digest) for digest in keep}
         table = self._tables.blobs
         removed, at = 0, b""
         while True:

@@ -53,11 +53,11 @@ def diff_versions(
     _principal: Reader,
     service: Zones,
     old: Annotated[str, Query(alias="from", pattern=VERSION)],
-    new: Annotated[str | None, Query(alias="to", pattern=VERSION, description="Absent: the current one.")] = None,
+    new: Annotated[str | None, Query(alias="to", pattern=VERSION, description="Absent: the newest.")] = None,
 ) -> Response:
     """Compare two versions."""
     name = reading.zone_of(zone)
-    to = new or service.zone(name).source.version
+    to = new or service.newest_version(name)
     found = render.differences(service.diff(name, old, to))
     return JSONResponse({"name": names.to_text(name), "from": old, "to": to, **found})
 
