@@ -4,7 +4,9 @@
 
 Rooms of the library, highest first; a room may import itself and those below it:
 
-    ansible, client  →  service, fsck  →  moving  →  publish  →  documents  →  dnssec, store, transfer  →  zone  →  errors, _deps
+    ansible, client  →  service, moving  →  publish  →  documents  →  dnssec, store, transfer  →  zone  →  errors, _deps
+
+and fsck beside service, above moving.
 
 Modules and lookups import ansible and client only. The roles' packages import the library, never each other, and those
 third-party packages that their extra in pyproject.toml names.
