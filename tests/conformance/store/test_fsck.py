@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from arca_dns.errors import IntegrityError
 from arca_dns.fsck.check import check
 from arca_dns.fsck.findings import Report
 from arca_dns.fsck.repair import copy_of_archive, repair
@@ -70,6 +71,10 @@ def test_damage_is_named_and_repaired_from_what_the_store_holds(backend: Backend
     before = store.read_blobs([source, published])
     for digest in before:
         harm(backend.kind, backend.options, digest, store)
+    started = service(backend.open())
+    with pytest.raises(IntegrityError, match="'arca-dns-controller fsck' says what needs it and repairs it"):
+        list(started.rrsets(SIGNED))
+    assert started.blobs([published]) == {}
     report = look(backend.open())
     assert named(report) == {source, published}
     finding = next(found for found in report.damage if found.subject == source)
@@ -81,6 +86,8 @@ def test_damage_is_named_and_repaired_from_what_the_store_holds(backend: Backend
     assert repaired.damage == ()
     assert {found.subject for found in repaired.findings} == {source, published}
     assert backend.open().read_blobs(before) == before
+    assert started.blobs(before) == before
+    assert list(started.rrsets(SIGNED)) == list(made.rrsets(SIGNED))
     assert made.zone(SIGNED).published == info.published
     assert look(backend.open()).findings == ()
 

@@ -209,6 +209,14 @@ def test_a_user_without_permission_is_said(server: Server) -> None:
         open_store(server.kind, options)
 
 
+def test_a_table_that_is_gone_is_said(server: Server) -> None:
+    options = server.running.options()
+    with closing(open_store(server.kind, options)) as store:
+        server.running.execute("DROP TABLE arca_documents", str(options["database"]))
+        with pytest.raises(StoreUnavailable, match="the database lacks a table of the store; restore it from a backup"):
+            store.get("a")
+
+
 def test_a_server_that_becomes_read_only_is_said_and_used_again_when_it_is_not(server: Server, store: SqlStore) -> None:
     switch = {
         "postgres": ("ALTER SYSTEM SET default_transaction_read_only = {}", "SELECT pg_reload_conf()"),

@@ -13,7 +13,7 @@ import pytest
 from arca_dns.dnssec.keystore import MemoryKeyStore
 from arca_dns.dnssec.verifier import verify_zone
 from arca_dns.documents import Served, ZoneSettings, encode, served_key
-from arca_dns.errors import AlreadyExists, ChecksFailed, Conflict, NotFound
+from arca_dns.errors import AlreadyExists, ChecksFailed, NotFound
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
 from arca_dns.store.base import Transaction
@@ -221,7 +221,7 @@ def test_two_who_undelete_at_once_bring_back_one_zone(clock: Clock, keys: Memory
     create(one, ZONE)
     delete(one)
     store.first = lambda: other.undelete(ZONE, actor="faster")
-    with pytest.raises(Conflict, match="somebody else"):
+    with pytest.raises(AlreadyExists, match="exists again"):
         one.undelete(ZONE, actor="slower")
     assert [version.actor for version in one.versions(ZONE)] == ["alice", "bob", "faster"]
 

@@ -273,7 +273,7 @@ def test_a_damaged_catalog_is_the_heads(made: Service) -> None:
     assert catalog is not None
     corrupt("memory", {}, catalog, made.store)
     (finding,) = found(made)
-    assert [need.key for need in finding.needs] == [head_key("stable")]
+    assert head_key("stable") in [need.key for need in finding.needs]
     assert "can follow the head" in finding.means
 
 

@@ -151,7 +151,8 @@ def test_a_head_of_the_past_whose_catalog_is_lost_is_forgotten(made: Service) ->
     (finding,) = check(made.store, now=NOW).findings
     assert "only catalogs of the past" in finding.means
     assert repaired(made).damage == ()
-    assert [document.key for document in made.store.scan("head-history/")] == [max(notes)]
+    left = {document.key for document in made.store.scan("head-history/")}
+    assert (min(notes) in left, max(notes) in left) == (False, True)
 
 
 def test_what_cannot_be_signed_as_it_was_is_signed_anew_and_the_damaged_past_forgotten() -> None:
