@@ -122,10 +122,11 @@ class Scheduler:
         while not self._stop.is_set():
             self.keep()
             self._stop.wait(pause if self._leads else min(pause, _LOOK_SECONDS))
-        while self._leads and worker.is_alive():  # the last job may take long
-            self.keep()
+        worker.join(pause)
+        while worker.is_alive():  # the last job may take long
+            if self._leads:
+                self.keep()
             worker.join(pause)
-        worker.join()
         try:
             self._lease.release()
         except StoreError as error:  # it runs out by itself

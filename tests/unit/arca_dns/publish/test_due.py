@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -23,7 +25,7 @@ from arca_dns.store.base import Changes, Document, JsonObject, Transaction
 from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names
 from arca_dns.zone.text import parse
-from arca_dns.zone.tree import NEVER
+from arca_dns.zone.tree import NEVER, Blobs
 
 NOW = 1_800_000_000
 DAY = 86400
@@ -191,15 +193,50 @@ def test_another_policy_is_taken_up_when_a_zone_is_signed_again(service: Service
     assert after.signing != before.signing
 
 
-def test_many_zones_that_are_due_are_signed_in_steps_and_others_come_between(service: Service) -> None:
-    zones = signed(service, 120)
+class Turn:
+    """A lock that tells when it is taken while the publisher is at work."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.taken = threading.Event()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self.taken.set()
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
+
+
+def test_many_zones_that_are_due_are_signed_in_steps_and_others_come_between(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arca_dns.publish.publisher._STEP", 2)
+    zones = signed(service, 5)
     one = publisher(service, POLICY, NOW + 13 * DAY)
-    heads = []
-    real = one._commit
-    one._commit = lambda blobs, ready: (heads.append(len(ready)), real(blobs, ready))  # type: ignore[method-assign, assignment, func-returns-value]
+    one._turn = turn = Turn()  # type: ignore[assignment]
+    order: list[object] = []
+    commit, waiting = one._commit, one._waiting
+    other = threading.Thread(target=lambda: one.publish())
+
+    def committed(blobs: Blobs, ready: Sequence[Any]) -> None:
+        if not order:
+            turn.taken.clear()
+            other.start()
+            assert turn.taken.wait(30)
+        commit(blobs, ready)
+        order.append(len(ready))
+
+    def waited() -> Any:
+        if threading.current_thread() is other:
+            order.append("another")
+        return waiting()
+
+    one._commit, one._waiting = committed, waited  # type: ignore[method-assign]
     one.maintain()
-    assert heads == [100, 20]
+    other.join()
+    assert order == [2, "another", 2, 1]
     after = [one.published(zone) for zone in zones]
     assert all(version is not None and version.earliest_expiry > NOW + 17 * DAY for version in after)
     one.maintain()
-    assert heads == [100, 20], "nothing is due any more"
+    assert len(order) == 4, "nothing is due any more"
