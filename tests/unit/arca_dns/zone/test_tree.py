@@ -150,6 +150,16 @@ def test_a_zone_root_is_stored_and_loaded() -> None:
     assert [name for name, _old, _new in loaded.diff(edited)] == [ORIGIN, owner(2)]
 
 
+def test_what_was_read_is_pending_again_once_it_is_named() -> None:
+    first = Blobs.memory()
+    digest = first.put(b"a node")
+    blobs = Blobs(lambda digests: {digest: first.get(digest) for digest in digests})
+    blobs.get(digest)
+    assert blobs.pending == {}
+    assert blobs.put(b"a node") == digest
+    assert blobs.pending == {digest: b"a node"}
+
+
 def test_blobs_are_checked_when_they_come_in() -> None:
     blobs = Blobs(lambda digests: dict.fromkeys(digests, b"something else"))
     with pytest.raises(CorruptBlob, match="does not hash"):
