@@ -3,33 +3,34 @@
 """What a change costs on each backend, and how that grows with the zone and with the number of zones.
 
 *change* is plan, checks and commit of one new address, by the library in process; *publish* is what follows: signing,
-verifying, catalog and head. The median of some rounds, in milliseconds. Both are measured in a zone of 1,000 names
-among 1,000 zones, then in a zone of ``--names`` names, then again in the small zone among ``--zones`` zones; each ``×``
-is the ratio to the first. *space* is the octets of tree that 10 versions of the large zone take beside those of one.
-*commits/s* is the store's, of one document; *raw/s* is INSERT and COMMIT, ``git commit``, or one PUT, on the same
-server right after it; both one at a time.
+verifying, catalog and head. The median of some rounds, in milliseconds: of a signed zone of 1,000 names among 1,000
+zones, of a signed zone of ``--names`` names beside it, and of the small zone in a store with ``--zones`` zones. The
+three take turns, so that what else the machine does falls on all of them; ``×`` is a ratio to the first.
+*space* is how many octets of blobs 10 versions of the large zone that differ by one record take, beside those that one
+takes; *signed* is the same of the published versions, with the catalog. *commits/s* is the store's, of one document;
+*raw/s* is INSERT and COMMIT, ``git commit``, or one PUT, on the same server in turns with it; *share* is their ratio.
+
+What the stores hold is made once, in memory, by the library; the zones beside the two are unsigned and have three
+records. It is copied into each backend by the store's own calls: ``load`` is how many seconds that took.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
 import contextlib
 import gc
-import http.client
-import json
-import sqlite3
+import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice, repeat
 from pathlib import Path
+from typing import TypeVar
 
-import psycopg
-import pymysql
+from backends import KINDS, ROW, Raw, backend
 
 from arca_dns.dnssec.envelope import MasterKey
 from arca_dns.dnssec.keystore import DirectoryKeyStore
@@ -48,45 +49,50 @@ from arca_dns.documents import (
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
 from arca_dns.store.base import Store, Transaction
+from arca_dns.store.common import everything
+from arca_dns.store.memory import MemoryStore
 from arca_dns.store.open import open_store
 from arca_dns.zone import names, rr
 from arca_dns.zone.changes import Change
 from arca_dns.zone.tree import Blobs, ZoneRoot
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-
-from running_etcd import RunningEtcd
-from running_mysql import RunningMysql
-from running_postgres import RunningPostgres
-
 FEW_NAMES, FEW_ZONES = 1_000, 1_000
-CHUNK = 250
-RAW = 300
-ROW = "x" * 300
+SMALL, LARGE = names.from_text("small.test."), names.from_text("large.test.")
+#: Zones, documents or blobs that are made or copied together, and octets of blobs.
+CHUNK = 200
+OCTETS = 1 << 20
+#: Documents that are committed, and rows that are written, in turns.
+TURNS, COMMITS = 10, 20
+
+T = TypeVar("T")
 
 
-@dataclass
-class Cost:
-    """Median milliseconds."""
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(f"{time.strftime('%H:%M:%S')} load {os.getloadavg()[0]:.1f}  {text}", file=sys.stderr, flush=True)
 
-    change: float
-    publish: float
+
+def lots(items: Iterable[T]) -> Iterator[list[T]]:
+    """*items* in lists of ``CHUNK``."""
+    source = iter(items)
+    while some := list(islice(source, CHUNK)):
+        yield some
 
 
 class Bench:
     """A service on a store that notes what publication takes, and what a write adds to the store."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, keys: DirectoryKeyStore, head_key: HeadKey) -> None:
         self.store = store
-        keys = DirectoryKeyStore(folder / "keys", MasterKey.obtain({}, folder / "master.key", create=True))
-        self.service = Service(store, keys, HeadKey.generate())
+        self.service = Service(store, keys, head_key)
         self._publish = self.service.publisher.publish
         self._write_blobs = store.write_blobs
-        self.publishing = 0.0
-        self.octets = 0
-        self._zones = 0
         self._address = 0
         self._inside = False
+        self.publishing = 0.0
+        self.octets = 0
+        self.signed_octets = 0
+        self.digests: dict[str, None] = {}
         self.service.publisher.publish = self._timed  # type: ignore[method-assign]
         store.write_blobs = self._counted  # type: ignore[method-assign]
 
@@ -100,45 +106,39 @@ class Bench:
             self.publishing += time.perf_counter() - start
 
     def _counted(self, blobs: Mapping[str, bytes]) -> None:
-        if not self._inside:
-            self.octets += sum(map(len, blobs.values()))
+        octets = sum(map(len, blobs.values()))
+        if self._inside:
+            self.signed_octets += octets
+        else:
+            self.octets += octets
+        self.digests.update(zip(blobs, repeat(None)))
         self._write_blobs(blobs)
 
-    def create(self, name: str, count: int) -> bytes:
+    def create(self, zone: bytes, count: int) -> None:
         """A signed zone of *count* names."""
-        zone = names.from_text(name)
         self.service.create_zone(zone, content(zone, count), actor="bench")
-        return zone
 
-    def change(self, zone: bytes, rounds: int) -> Cost:
-        """What one more address costs."""
-        changes, publications = [], []
-        for turn in range(rounds + 2):
-            self._address += 1
-            address = rr.RRset(
-                names.from_text(f"new{self._address}", zone), rr.A, 300, (self._address.to_bytes(4, "big"),)
-            )
-            gc.collect()
-            self.publishing = 0.0
-            start = time.perf_counter()
-            outcome = self.service.change_zone(
-                zone, [Change(address.owner, rr.A, address)], if_version=None, actor="bench"
-            )
-            took = time.perf_counter() - start
-            assert outcome.published, outcome.problem
-            if turn >= 2:  # the first fill caches
-                changes.append((took - self.publishing) * 1000)
-                publications.append(self.publishing * 1000)
-        return Cost(statistics.median(changes), statistics.median(publications))
+    def change(self, zone: bytes) -> tuple[float, float]:
+        """What one more address costs: milliseconds of the change and of its publication."""
+        self._address += 1
+        owner = names.from_text(f"new{self._address}", zone)
+        address = rr.RRset(owner, rr.A, 300, (self._address.to_bytes(4, "big"),))
+        gc.collect()
+        self.publishing = 0.0
+        start = time.perf_counter()
+        outcome = self.service.change_zone(zone, [Change(owner, rr.A, address)], if_version=None, actor="bench")
+        took = time.perf_counter() - start
+        assert outcome.published, outcome.problem
+        return (took - self.publishing) * 1000, self.publishing * 1000
 
     def fill(self, count: int) -> None:
         """As many unsigned, published zones of three records; many in one commit."""
         settings = ZoneSettings(dnssec=False).to_json()
-        while self._zones < count:
+        for some in lots(range(count)):
             blobs = Blobs(self.store.read_blobs)
             now = time.time()
             writes = {}
-            for number in range(self._zones, min(self._zones + CHUNK, count)):
+            for number in some:
                 zone = names.from_text(f"zone{number}.many.test.")
                 items = [(r.owner, r.wire()) for r in content(zone, 1)]
                 apex = b"".join(data for owner, data in items if owner == zone)
@@ -151,7 +151,8 @@ class Bench:
             self.store.write_blobs(blobs.pending)
             self.store.commit(Transaction(writes=writes))
             self._publish()
-            self._zones = min(self._zones + CHUNK, count)
+            if some[-1] % 10_000 == 10_000 - 1:
+                say(f"  {some[-1] + 1:,} zones")
 
 
 def content(zone: bytes, count: int) -> list[rr.RRset]:
@@ -162,156 +163,155 @@ def content(zone: bytes, count: int) -> list[rr.RRset]:
     return [rr.RRset(zone, rr.SOA, 3600, (soa,)), rr.RRset(zone, rr.NS, 3600, (server,)), *hosts]
 
 
-def rate(work: Callable[[int], object], count: int = RAW) -> float:
-    """How often a second."""
-    start = time.perf_counter()
-    for number in range(count):
-        work(number)
-    return count / (time.perf_counter() - start)
+class Prepared:
+    """What the stores are to hold: *few* zones with the large one, and *many* zones."""
+
+    def __init__(self, folder: Path, many_names: int, many_zones: int) -> None:
+        self._keys = DirectoryKeyStore(folder / "keys", MasterKey.obtain({}, folder / "master.key", create=True))
+        self._head_key = HeadKey.generate()
+        self.few, self.many = self._made(FEW_ZONES), self._made(many_zones)
+        say(f"making a signed zone of {many_names:,} names")
+        before = self.few.octets, self.few.signed_octets
+        self.few.create(LARGE, many_names)
+        self.octets, self.signed_octets = self.few.octets - before[0], self.few.signed_octets - before[1]
+
+    def _made(self, zones: int) -> Bench:
+        say(f"making {zones:,} zones")
+        made = self.bench(MemoryStore())
+        made.create(SMALL, FEW_NAMES)
+        made.fill(zones)
+        return made
+
+    def bench(self, store: Store) -> Bench:
+        """A service on *store* with the keys of what is prepared."""
+        return Bench(store, self._keys, self._head_key)
 
 
-def raw_sqlite(folder: Path) -> float:
-    with contextlib.closing(sqlite3.connect(folder / "raw.db", isolation_level=None)) as db:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute("CREATE TABLE raw (n INTEGER PRIMARY KEY, v TEXT)")
-        return rate(
-            lambda n: [db.execute(s) for s in ("BEGIN IMMEDIATE", f"INSERT INTO raw VALUES ({n}, '{ROW}')", "COMMIT")]
-        )
+def load(source: Bench, target: Store) -> None:
+    """Copy what *source* holds into the empty store *target*, blobs first."""
+    for blobs in by_size(source.store.read_blobs(some) for some in lots(source.digests)):
+        target.write_blobs(blobs)
+    for number, documents in enumerate(lots(everything(source.store, ""))):
+        target.commit(Transaction(writes={document.key: document.value for document in documents}))
+        if number % (50_000 // CHUNK) == 0:
+            say(f"  {number * CHUNK:,} documents")
 
 
-def raw_git(folder: Path) -> float:
-    path = str(folder / "raw")
-    git = ["git", "-C", path, "-c", "user.name=bench", "-c", "user.email=bench@bench.test", "-c", "core.fsync=all"]
-    subprocess.run(["git", "init", "-q", path], check=True)
+def by_size(parts: Iterable[Mapping[str, bytes]]) -> Iterator[dict[str, bytes]]:
+    """The blobs of *parts* in lots of no more than some octets, where a blob itself is no larger."""
+    some: dict[str, bytes] = {}
+    size = 0
+    for part in parts:
+        for digest, data in part.items():
+            if size + len(data) > OCTETS and some:
+                yield some
+                some, size = {}, 0
+            some[digest] = data
+            size += len(data)
+    if some:
+        yield some
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Median milliseconds of a change and of its publication."""
+
+    change: float
+    publish: float
+
+
+def measure(rounds: int, *subjects: tuple[Bench, bytes]) -> list[Cost]:
+    """What a change costs in each of *subjects*, which take turns."""
+    taken: list[list[tuple[float, float]]] = [[] for _subject in subjects]
+    for turn in range(rounds + 2):
+        for (bench, zone), costs in zip(subjects, taken, strict=True):
+            cost = bench.change(zone)
+            if turn >= 2:  # the first ones fill caches
+                costs.append(cost)
+    return [Cost(statistics.median(c for c, _p in costs), statistics.median(p for _c, p in costs)) for costs in taken]
+
+
+def rates(store: Store, raw: Raw) -> tuple[float, float]:
+    """How many commits of one document a second, and how many raw ones; medians of some turns."""
+
+    def rate(work: Callable[[int], object], turn: int) -> float:
+        start = time.perf_counter()
+        for number in range(turn * COMMITS, (turn + 1) * COMMITS):
+            work(number)
+        return COMMITS / (time.perf_counter() - start)
 
     def commit(number: int) -> None:
-        Path(path, "row").write_text(f"{number} {ROW}")
-        subprocess.run([*git, "add", "row"], check=True)
-        subprocess.run([*git, "commit", "-q", "-m", "row"], check=True)
+        store.commit(Transaction(writes={f"bench/{number:06}": {"v": ROW}}))
 
-    return rate(commit, 50)
-
-
-def raw_postgres(options: Mapping[str, object]) -> float:
-    with psycopg.connect(
-        host=options["host"],
-        port=options["port"],
-        dbname=options["database"],
-        user=options["user"],
-        password=options["password"],
-    ) as db:
-        db.execute("CREATE TABLE raw (n INTEGER PRIMARY KEY, v TEXT)")
-        db.commit()
-        return rate(lambda n: (db.execute("INSERT INTO raw VALUES (%s, %s)", (n, ROW)), db.commit()))
+    taken = [(rate(commit, turn), rate(raw, turn)) for turn in range(TURNS)]
+    return statistics.median(ours for ours, _raw in taken), statistics.median(theirs for _ours, theirs in taken)
 
 
-def raw_mysql(options: Mapping[str, object]) -> float:
-    with pymysql.connect(**options) as db, db.cursor() as cursor:  # type: ignore[arg-type]
-        cursor.execute("CREATE TABLE raw (n INTEGER PRIMARY KEY, v TEXT)")
-        return rate(lambda n: (cursor.execute("INSERT INTO raw VALUES (%s, %s)", (n, ROW)), db.commit()))
-
-
-def raw_etcd(server: RunningEtcd) -> float:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port)
-
-    def commit(number: int) -> None:
-        key, value = (base64.b64encode(text.encode()).decode() for text in (f"raw/{number}", ROW))
-        connection.request("POST", "/v3/kv/put", json.dumps({"key": key, "value": value}))
-        connection.getresponse().read()
-
-    with contextlib.closing(connection):
-        return rate(commit)
-
-
-@contextlib.contextmanager
-def backend(kind: str, folder: Path) -> Iterator[tuple[dict[str, object], Callable[[], float]]]:
-    """The options of an empty backend, and the raw rate beside it."""
-    if kind == "sqlite":
-        yield {"path": str(folder / "state.db")}, lambda: raw_sqlite(folder)
-    elif kind == "git":
-        yield {"path": str(folder / "state.git")}, lambda: raw_git(folder)
-    elif kind == "etcd":
-        etcd = RunningEtcd(folder / "server", quota=8 << 30)
-        etcd.start()
-        try:
-            yield etcd.options(), lambda: raw_etcd(etcd)
-        finally:
-            etcd.stop()
-    else:
-        server: RunningPostgres | RunningMysql
-        server = RunningPostgres(folder / "server") if kind == "postgres" else RunningMysql(folder / "server")
-        raw = raw_postgres if kind == "postgres" else raw_mysql
-        server.start()
-        try:
-            options = server.options()
-            yield options, lambda: raw(options)
-        finally:
-            server.stop()
-
-
-def row(kind: str, many_names: int, many_zones: int, rounds: int) -> tuple[str, ...]:
+def row(kind: str, prepared: Prepared, rounds: int) -> tuple[str, ...]:
     """One line of the table."""
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        folder = Path(name)
-        options, raw = stack.enter_context(backend(kind, folder))
-        store = stack.enter_context(contextlib.closing(open_store(kind, options)))
-        bench = Bench(store, folder)
-        small = bench.create("small.test.", FEW_NAMES)
-        bench.fill(FEW_ZONES)
-        base = bench.change(small, rounds)
-        bench.octets = 0
-        large = bench.create("large.test.", many_names)
-        one = bench.octets
-        big = bench.change(large, 7)  # and two that fill caches: ten versions with the first
-        space = bench.octets / one
-        bench.fill(many_zones)
-        many = bench.change(small, rounds)
-        ours = rate(lambda n: store.commit(Transaction(writes={f"bench/{n:06}": {"v": ROW}})))
+        server = stack.enter_context(backend(kind, Path(name)))
+        few, many = (stack.enter_context(contextlib.closing(open_store(kind, server.options()))) for _ in range(2))
+        start = time.perf_counter()
+        for source, target in ((prepared.few, few), (prepared.many, many)):
+            say(f"{kind}: copying")
+            load(source, target)
+        took = time.perf_counter() - start
+        gc.freeze()
+        stack.callback(gc.unfreeze)
+        say(f"{kind}: measuring")
+        among_few, among_many = prepared.bench(few), prepared.bench(many)
+        small, large, many_zones = measure(rounds, (among_few, SMALL), (among_few, LARGE), (among_many, SMALL))
+        before = among_few.octets, among_few.signed_octets
+        for _version in range(9):
+            among_few.change(LARGE)
+        space = 1 + (among_few.octets - before[0]) / prepared.octets
+        signed = 1 + (among_few.signed_octets - before[1]) / prepared.signed_octets
+        with server.raw() as raw:
+            ours, theirs = rates(few, raw)
         return (
             kind,
-            *(f"{value:.1f}" for value in (base.change, base.publish, big.change, big.publish)),
-            f"{big.change / base.change:.1f}",
-            f"{big.publish / base.publish:.1f}",
-            *(f"{value:.1f}" for value in (many.change, many.publish)),
-            f"{many.change / base.change:.1f}",
-            f"{many.publish / base.publish:.1f}",
+            *(f"{cost:.1f}" for cost in (small.change, small.publish)),
+            *(f"{cost:.1f}" for cost in (large.change, large.publish)),
+            *ratios(small, large),
+            *(f"{cost:.1f}" for cost in (many_zones.change, many_zones.publish)),
+            *ratios(small, many_zones),
             f"{space:.3f}",
+            f"{signed:.3f}",
             f"{ours:.0f}",
-            f"{raw():.0f}",
+            f"{theirs:.0f}",
+            f"{ours / theirs:.2f}",
+            f"{took:.0f}",
         )
+
+
+def ratios(base: Cost, cost: Cost) -> tuple[str, str]:
+    """How much more than *base* it is."""
+    return f"{cost.change / base.change:.1f}", f"{cost.publish / base.publish:.1f}"
+
+
+TITLES = (
+    *("backend", "change", "publish", "large", "publish", "×", "×", "many", "publish", "×", "×"),
+    *("space", "signed", "commits/s", "raw/s", "share", "load s"),
+)
 
 
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--names", type=int, default=1_000_000, help="names in the large zone")
     parser.add_argument("--zones", type=int, default=100_000, help="zones in the store that has many")
     parser.add_argument("--rounds", type=int, default=20, help="changes of which the median is told")
-    parser.add_argument("backends", nargs="*", default=["sqlite", "git", "postgres", "mysql", "etcd"])
+    parser.add_argument("backends", nargs="*", default=KINDS, metavar="backend", help=f"of {', '.join(KINDS)}")
     options = parser.parse_args()
-    titles = (
-        "backend",
-        "change",
-        "publish",
-        "large",
-        "publish",
-        "×",
-        "×",
-        "many",
-        "publish",
-        "×",
-        "×",
-        "space",
-        "commits/s",
-        "raw/s",
-    )
+    table: list[tuple[str, ...]] = [TITLES]
+    with tempfile.TemporaryDirectory() as name:
+        prepared = Prepared(Path(name), options.names, options.zones)
+        for kind in options.backends:
+            table.append(row(kind, prepared, options.rounds))
+            say("  ".join(table[-1]))
     print(f"large: a zone of {options.names:,} names; many: {options.zones:,} zones; milliseconds")
-    table = [titles]
-    for kind in options.backends:
-        table.append(row(kind, options.names, options.zones, options.rounds))
-        print("  ".join(table[-1]), file=sys.stderr)
-    widths = [max(len(line[column]) for line in table) for column in range(len(titles))]
+    widths = [max(len(line[column]) for line in table) for column in range(len(TITLES))]
     for line in table:
         print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
 
