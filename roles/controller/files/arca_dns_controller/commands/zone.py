@@ -95,6 +95,7 @@ def sign(
     salt: Annotated[str, typer.Option(help="NSEC3 salt, hexadecimal (RFC 9276 advises none).")] = "",
     iterations: Annotated[int, typer.Option(help="NSEC3 iterations (RFC 9276 advises 0).")] = 0,
     opt_out: Annotated[bool, typer.Option("--opt-out", help="NSEC3 opt-out for unsigned delegations.")] = False,
+    zonemd: Annotated[bool, typer.Option("--zonemd", help="Add a digest over the whole zone (RFC 8976).")] = False,
     inception: Annotated[
         str, typer.Option(help="When signatures begin: YYYYMMDDHHMMSS, unix seconds, +1h or -1h from now.")
     ] = "-1h",
@@ -127,6 +128,7 @@ def sign(
             nsec3_iterations=iterations,
             nsec3_opt_out=opt_out,
             dnskey_ttl=dnskey_ttl,
+            zonemd=zonemd,
         )
     except (ValueError, ArcaError) as error:
         raise typer.BadParameter(str(error)) from None
