@@ -101,4 +101,5 @@ DENIALS = {
     "nsec3": Policy(denial="nsec3"),
     "nsec3-opt-out": Policy(denial="nsec3", nsec3_opt_out=True),
     "nsec3-salt": Policy(denial="nsec3", nsec3_salt="aabb", nsec3_iterations=3),
+    "nsec3-zonemd": Policy(denial="nsec3", zonemd=True),
 }

@@ -21,8 +21,9 @@ class Policy:
     """Options of signing; every duration is in seconds.
 
     *rsa_bits* is the size of new RSA keys; other keys have one size. *refresh* is the life that a signature has left
-    when it is made anew. *nsec3_salt* is hexadecimal; RFC 9276 advises none and no iterations. *quantum* is the step
-    of the clock that signing knows. Raises :class:`ValueError` or :class:`TypeError`, naming the option, where options
+    when it is made anew. *nsec3_salt* is hexadecimal; RFC 9276 advises none and no iterations. *zonemd* adds a digest
+    over the whole zone, which makes every change cost a reading of all of it. *quantum* is the step of the clock that
+    signing knows. Raises :class:`ValueError` or :class:`TypeError`, naming the option, where options
     are wrong or do not fit together.
     """
 
@@ -38,6 +39,7 @@ class Policy:
     inception_offset: int = _HOUR
     dnskey_ttl: int = _HOUR
     propagation_delay: int = _HOUR
+    zonemd: bool = False
     quantum: int = _HOUR
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ..errors import ChecksFailed
 from ..zone import names, rr
 from ..zone.tree import Blobs, Tree, ZoneRoot
-from . import denial
+from . import denial, zonemd
 from .authority import Authority, Kind, Slice, Walk, hashed_types, slices, types_of
 from .incremental import continues, edits
 from .keys import KeyPair
@@ -43,7 +43,8 @@ def sign_zone(
     signing = Signing(origin, keys, policy, epoch, serial, source.apex.get(origin), extra_apex)
     chain: Chain = {}
     tree = Tree.build(blobs, sign_names(signing, source, chain))
-    return ZoneRoot(origin, _sign_apex(blobs, signing, source, chain), tree, _sign_chain(blobs, signing, chain))
+    signed = ZoneRoot(origin, _sign_apex(blobs, signing, source, chain), tree, _sign_chain(blobs, signing, chain))
+    return zonemd.completed(signing, signed) if policy.zonemd else signed
 
 
 def resign(
@@ -61,13 +62,15 @@ def resign(
     """The signed zone of *source_new*, the same as :func:`sign_zone` makes; costs what changed and what is due.
 
     *published* must have been signed from *source_old* with the same keys and policy at the same or an earlier epoch.
-    A change of the whole zone (another denial TTL, a DNAME at the apex) is signed in full.
+    A change of the whole zone (another denial TTL, a DNAME at the apex) is signed in full. With ZONEMD all of the
+    zone is read, and little of it made.
     """
     origin = source_new.origin
     signing = Signing(origin, keys, policy, epoch, serial, source_new.apex.get(origin), extra_apex)
     if not continues(signing, source_old, source_new, published):
         return sign_zone(blobs, source_new, keys, policy, epoch, serial, extra_apex=extra_apex)
-    return published.update(*edits(signing, source_old, source_new, published))
+    signed = published.update(*edits(signing, source_old, source_new, published))
+    return zonemd.completed(signing, signed) if policy.zonemd else signed
 
 
 def publish_unsigned(blobs: Blobs, source: ZoneRoot, serial: int) -> ZoneRoot:

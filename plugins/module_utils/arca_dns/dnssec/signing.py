@@ -14,7 +14,7 @@ from struct import Struct
 
 from ..errors import ChecksFailed, InputError, KeyUnavailable
 from ..zone import names, rr
-from . import denial
+from . import denial, zonemd
 from .authority import Kind, Slice, first_rdata, hashed_types, nsec_types, signed_types, slices
 from .denial import Nsec3Parameters
 from .keys import CSK, KSK, ZSK, KeyPair
@@ -77,6 +77,8 @@ class Signing:
         added = [rr.RRset.of(origin, rr.DNSKEY, self.policy.dnskey_ttl, (pair.record.dnskey_rdata for pair in keys))]
         if self.nsec3 is not None:
             added.append(rr.RRset(origin, rr.NSEC3PARAM, 0, (self.nsec3.param(),)))
+        if self.policy.zonemd:
+            pieces[rr.ZONEMD] = zonemd.placeholder(origin, pieces[rr.SOA])
         for rrset in (*added, *extra):
             if rrset.owner != origin or rrset.rdtype in pieces:
                 raise InputError(f"{rr.type_text(rrset.rdtype)} cannot be added to the apex")

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from ..zone import names, rr
 from ..zone.tree import NEVER, ZoneRoot, diff
-from . import denial
+from . import denial, zonemd
 from .authority import (
     Authority,
     Kind,
@@ -47,7 +47,8 @@ def verify_zone(zone: ZoneRoot, now: int | None, *, minimum_validity: int = 0) -
 def verify_change(old: ZoneRoot, new: ZoneRoot, now: int | None, *, minimum_validity: int = 0) -> None:
     """Verify *new* where it differs from *old*, which was verified; all of it if keys or chain parameters differ.
 
-    Raises ``VerificationFailed``. What both have in common is not read, but for the earliest expiry, which trees keep.
+    Raises ``VerificationFailed``. What both have in common is not read, but for the earliest expiry, which trees keep,
+    and for the digest of a zone that has a ZONEMD.
     """
     problems = Problems(new.origin)
     verifier = _open(new, now, minimum_validity, problems)
@@ -147,6 +148,7 @@ class _Verifier(OwnerChecks):
                 self.check_link(owner, nsecs.get(owner), following)
         else:
             self._whole_chain(required, optional)
+        zonemd.check(self.zone, self.problems)
 
     def _walk(self) -> Iterator[tuple[bytes, Kind, list[Slice]]]:
         walk = Walk(self.origin)
@@ -254,6 +256,7 @@ class _Verifier(OwnerChecks):
             self._links(before, after, altered)
         else:
             self._chain_changes(old, after, altered)
+        zonemd.check(zone, self.problems)
         earliest = zone.stats().earliest_expiry
         if keys.now is not None and earliest != NEVER and earliest < keys.now + keys.minimum_validity:
             self.problems.add(self.origin, None, f"an RRSIG somewhere in the zone expires too soon, at {earliest}")

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from ..errors import ZoneTextError
 from . import names, rdata, rr
+from .includes import Includes
 from .lexer import Entry, Lexer
 from .reader import BLANKS, Reader, Source, ttl_from_text
 
@@ -170,8 +171,10 @@ class _State(NamedTuple):
 class FastReader(Reader):
     """One run over a zone file that gives the same zone as :class:`.reader.Reader`, or gives up."""
 
-    def __init__(self, source: Source, zone: bytes | None, default_ttl: int | None) -> None:
-        super().__init__(source, zone, default_ttl)
+    def __init__(
+        self, source: Source, zone: bytes | None, default_ttl: int | None, includes: Includes | None = None
+    ) -> None:
+        super().__init__(source, zone, default_ttl, includes=includes)
         # Sort key → the RRs of an owner. Flat, with nothing that the garbage collector must follow.
         self._nodes: dict[bytes, bytes] = {}
         self._again: set[bytes] = set()  # keys of owners whose records stand apart

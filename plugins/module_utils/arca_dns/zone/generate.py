@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ..errors import ZoneTextError
+from .lexer import Lexer
 
 #: More records than this from one line are a slip of the keyboard.
 MAX_RECORDS = 1_000_000
@@ -48,6 +50,35 @@ def fill(template: str, number: int) -> str:
         return str(number) if match[1] is None else _formatted(match[1], number)
 
     return _VARIABLE.sub(replace, template)
+
+
+def templates(words: Sequence[str]) -> list[str] | str:
+    """The words of a value as templates; or a single text to split when it is filled.
+
+    As in BIND, quotes around the whole value join it to one template and are no part of it.
+    """
+    if len(words) == 1 and words[0][0] == '"':
+        return _ESCAPE.sub(lambda match: '"' if match[1] == '"' else match[0], words[0][1:-1])
+    return list(words)
+
+
+def values(template: Sequence[str], number: int) -> list[str]:
+    """The words of a value for *number*. Raises :class:`ZoneTextError`."""
+    if not isinstance(template, str):
+        return [fill(word, number) for word in template]
+    text = fill(template, number)
+    entry = Lexer([text]).entry(0)
+    if entry.problems:
+        raise ZoneTextError(entry.problems[0].message)
+    if entry.comment:
+        raise ZoneTextError(
+            r"a ';' within the quotes of a $GENERATE value begins a comment; write \; for the character, "
+            r"or \" around each string"
+        )
+    return [word.text for word in entry.words]
+
+
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _formatted(modifier: str, number: int) -> str:

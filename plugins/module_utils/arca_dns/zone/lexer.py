@@ -43,11 +43,15 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The words of one logical line, the index of the line behind it, and what is wrong with its form."""
+    """The words of one logical line, the index of the line behind it, and what is wrong with its form.
+
+    *comment* tells that its last line has one.
+    """
 
     words: list[Word]
     end: int
     problems: list[Place]
+    comment: bool = False
 
 
 class Lexer:
@@ -65,23 +69,24 @@ class Lexer:
         stop = len(self._lines) if self._reach is None else min(len(self._lines), start + self._reach)
         at = start
         while at < stop:
-            self._line(at, words, opened, problems)
+            comment = self._line(at, words, opened, problems)
             at += 1
             if not opened:
-                return Entry(words, at, problems)
+                return Entry(words, at, problems, comment)
         self._reach = _PATIENCE
         first = opened[0]
         never = Place("this '(' is never closed: add the ')' that belongs to it", first.line, first.column)
         # Read on behind the line where it opened, so that the lines below still get their checks.
         return Entry([], first.line, [place for place in problems if place.line == first.line] + [never])
 
-    def _line(self, at: int, words: list[Word], opened: list[Word], problems: list[Place]) -> None:
+    def _line(self, at: int, words: list[Word], opened: list[Word], problems: list[Place]) -> bool:
+        """Take one line; whether it ends in a comment."""
         for match in _WORD.finditer(self._lines[at]):
             kind = match.lastindex
             if kind is None:
                 continue
             if kind == _COMMENT:
-                return
+                return True
             word = Word(match.group(kind), at + 1, match.start() + 1)
             if kind == _TOKEN:
                 words.append(word)
@@ -99,4 +104,5 @@ class Lexer:
                     else "a backslash must be followed by a character or three digits (RFC 1035 section 5.1)"
                 )
                 problems.append(Place(message, word.line, word.column))
-                return
+                return False
+        return False

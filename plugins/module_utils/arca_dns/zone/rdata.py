@@ -28,7 +28,9 @@ from .rdata_dnssec import number as _number
 LOWERED = frozenset({2, 3, 4, 5, 6, 7, 8, 9, 12, 14, 15, 17, 18, 21, 24, 26, 30, 33, 35, 36, 38, 39, 46})
 
 # Obsolete ones that dnspython treats as opaque, though they consist of names.
-_ONLY_NAMES = frozenset({3, 4, 7, 8, 9, 14})
+_MINFO = 14
+_MAILBOXES = frozenset({7, 8, 9, _MINFO})
+_ONLY_NAMES = _MAILBOXES | {3, 4}
 
 _MAX_STRING = 255
 _U16 = Struct(">H")
@@ -222,6 +224,8 @@ def from_fields(rdtype: int, fields: Sequence[str], origin: bytes | None) -> byt
             pass
     _expect_fields(rdtype, fields)
     text = " ".join(fields)
+    if rdtype in _MAILBOXES and fields[0] != r"\#":
+        return _mailboxes(rdtype, fields, origin)
     try:
         parsed = dns.rdata.from_text(
             dns.rdataclass.IN,
@@ -241,6 +245,16 @@ def from_fields(rdtype: int, fields: Sequence[str], origin: bytes | None) -> byt
     if len(wire) > 65535:
         raise ZoneTextError(f"{rr.type_text(rdtype)} value is {len(wire)} octets long; a record holds at most 65535")
     return wire
+
+
+def _mailboxes(rdtype: int, fields: Sequence[str], origin: bytes | None) -> bytes:
+    """A value that is one name, or two for MINFO (RFC 1035 section 3.3)."""
+    wanted = 2 if rdtype == _MINFO else 1
+    if len(fields) != wanted:
+        raise ZoneTextError(
+            f"{rr.type_text(rdtype)} takes {wanted} name{'s' * (wanted - 1)}, here are {len(fields)} words"
+        )
+    return b"".join(names.from_text(field, origin) for field in fields)
 
 
 def _expect_fields(rdtype: int, fields: Sequence[str]) -> None:
@@ -272,6 +286,11 @@ def _explain(rdtype: int, text: str, error: Exception) -> str:
     if isinstance(error, BadName):
         return error.message
     reason = str(error).rstrip(".") or type(error).__name__
+    if "generic rdata does not start with" in reason:
+        return (
+            f"{rr.type_text(rdtype)} value {_short(text)} does not parse: values of this type are written in "
+            r"hexadecimal, as \# LENGTH HEX (RFC 3597)"
+        )
     return f"{rr.type_text(rdtype)} value {_short(text)} does not parse: {reason}{_shape(rdtype)}"
 
 
@@ -305,6 +324,11 @@ def strings(rdata: bytes) -> list[bytes]:
     return out
 
 
+def one_string(word: str) -> str:
+    """What *word* says, quoted or not, with its escapes resolved. Raises :class:`ZoneTextError`."""
+    return strings(from_fields(rr.TXT, [word], names.ROOT))[0].decode("utf-8", "surrogateescape")
+
+
 _STRING_TEXT = {
     octet: chr(octet) if 0x20 <= octet < 0x7F and chr(octet) not in '"\\' else f"\\{octet:03d}" for octet in range(256)
 } | {ord('"'): '\\"', ord("\\"): "\\\\"}
@@ -323,6 +347,11 @@ def _whole(rdata: bytes, at: int) -> bytes:
     if at + len(name) != len(rdata):
         raise ValueError("octets behind the name")
     return name
+
+
+def _minfo_text(rdata: bytes) -> str:
+    responsible = names.read(rdata)
+    return f"{names.to_text(responsible)} {names.to_text(_whole(rdata, len(responsible)))}"
 
 
 def _soa_text(rdata: bytes) -> str:
@@ -367,6 +396,8 @@ _TEXT: Mapping[int, Callable[[bytes], str]] = {
     rr.DNAME: _target_text,
     rr.DS: _ds_text,
     _CAA: _caa_text,
+    **dict.fromkeys((7, 8, 9), _target_text),
+    _MINFO: _minfo_text,
     **rdata_dnssec.TEXT,
 }
 

@@ -9,13 +9,15 @@
 from __future__ import annotations
 
 import re
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+from pathlib import Path
 
 from ..errors import BadName, Place, ZoneTextError
 from . import generate, names, rdata, rr
+from .includes import MAX_DEPTH, MAX_FILES, Includes
 from .lexer import Lexer, Word
 
 #: What stands ahead of a record that has the owner of the last one.
@@ -56,6 +58,17 @@ class Source:
         if not line.isascii():
             text = _UNDECODED.sub(lambda match: f"\\{ord(match.group()) - 0xDC00:03d}", text)
         return text
+
+    def refuse_other(self) -> None:
+        """Raise :class:`ZoneTextError` for octets that are no text."""
+        if self.data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            raise ZoneTextError("the zone file is in UTF-16: save it as UTF-8")
+        at = self.data.find(0)
+        if at >= 0:
+            line = self.data.count(b"\n", 0, at) + 1
+            column = at - self.data.rfind(b"\n", 0, at)
+            wrong = Place(r"an octet 0 stands here, which no text has: write it as \000", line, column)
+            raise ZoneTextError("the zone file is not a text", [wrong])
 
     def lines(self) -> list[str]:
         """All lines."""
@@ -105,11 +118,19 @@ class Reader:
     sets: dict[int, dict[bytes, tuple[int, int, bytes]]] = field(default_factory=dict)
     further: dict[tuple[bytes, int], list[bytes]] = field(default_factory=dict)
     places: list[Place] = field(default_factory=list)
+    includes: Includes | None = None
+    including: list[Path] = field(default_factory=list)  # the files that are being read, outermost first
+    included: int = 0
+    include_line: int = 0  # where the outermost $INCLUDE stands; 0 outside of included files
+    generated: int = 0
 
     def read(self) -> bool:
         """Read all lines; whether there was no mistake."""
         self.origin = self.zone
-        lines = self.source.lines()
+        self._read_lines(self.source.lines())
+        return not self.places
+
+    def _read_lines(self, lines: list[str]) -> None:
         lexer = Lexer(lines)
         at, end = 0, len(lines)
         while at < end:
@@ -124,7 +145,6 @@ class Reader:
                 self._forget_owner(line)
             elif entry.words:
                 self.take(line[0] in BLANKS, entry.words)
-        return not self.places
 
     def take(self, blank: bool, words: list[Word]) -> None:
         """The record or directive that *words* are; *blank* tells that a blank stood ahead of them."""
@@ -147,14 +167,12 @@ class Reader:
             word = self._only(words, "a TTL, as in: $TTL 1h")
             self.declared_ttl = self._ttl(word)
         elif name == "$INCLUDE":
-            raise _Wrong(
-                "$INCLUDE is not supported: a zone comes as one text. Put the lines of the included file here", words[0]
-            )
+            self._include(words)
         elif name == "$GENERATE":
             self._generate(words)
         else:
             raise _Wrong(
-                f"there is no directive {words[0].text}; known are $ORIGIN, $TTL and $GENERATE "
+                f"there is no directive {words[0].text}; known are $ORIGIN, $TTL, $INCLUDE and $GENERATE "
                 "(a name that begins with a dollar sign is written \\$)",
                 words[0],
             )
@@ -188,7 +206,7 @@ class Reader:
         if ttl is None:
             raise self._no_ttl(words[0])
         if owner:
-            self.add(owner, head.rdtype, ttl, wire, words[0].line)
+            self.add(owner, head.rdtype, ttl, wire, self.include_line or words[0].line)
 
     def _head(self, words: Sequence[Word], at: int) -> _Head:
         """TTL and class in either order, both optional, and the type."""
@@ -304,20 +322,58 @@ class Reader:
             numbers = generate.numbers(words[1].text)
         except ZoneTextError as error:
             raise _Wrong(error.message, words[1]) from None
-        values = [word.text for word in words[head.value :]]
-        if len(values) == 1 and values[0][0] == '"' and head.rdtype not in (rr.TXT, 99):
-            values = values[0][1:-1].split()
+        self.generated += len(numbers)
+        if self.generated > generate.MAX_RECORDS:
+            raise _Wrong(f"the $GENERATE lines of a zone make at most {generate.MAX_RECORDS} records", words[1])
+        values = generate.templates([word.text for word in words[head.value :]])
         ttl = head.ttl if head.ttl is not None else self.declared_ttl
         for number in numbers:
             try:
                 owner = names.from_text(generate.fill(words[2].text, number), self.origin)
-                wire = rdata.from_fields(head.rdtype, [generate.fill(value, number) for value in values], self.origin)
+                wire = rdata.from_fields(head.rdtype, generate.values(values, number), self.origin)
             except (ZoneTextError, BadName) as error:
                 raise _Wrong(f"for {number}: {error.message}", words[2]) from None
             actual = ttl if ttl is not None else self._implied_ttl(head.rdtype, wire)
             if actual is None:
                 raise self._no_ttl(words[0])
-            self.add(owner, head.rdtype, actual, wire, words[0].line)
+            self.add(owner, head.rdtype, actual, wire, self.include_line or words[0].line)
+
+    # -- $INCLUDE ---------------------------------------------------------------------------
+
+    def _include(self, words: list[Word]) -> None:
+        """Read a file as if its lines stood here; origin and owner are the same behind it as ahead of it."""
+        if self.includes is None:
+            raise _Wrong(
+                "$INCLUDE is not allowed here: a zone comes as one text. Put the lines of the included file here",
+                words[0],
+            )
+        if len(words) not in (2, 3):
+            raise _Wrong("$INCLUDE takes a file and perhaps an origin, as in: $INCLUDE hosts.zone sub", words[0])
+        within = self.origin if len(words) == 2 else self._name(words[2])
+        try:
+            path = self.includes.find(rdata.one_string(words[1].text))
+            if path in self.including:
+                circle = [self.includes.shown(one) for one in self.including[self.including.index(path) :]]
+                raise ZoneTextError(f"{circle[0]!r} includes itself: {' → '.join([*circle, circle[0]])}")
+            if len(self.including) == MAX_DEPTH:
+                raise ZoneTextError(f"files include one another at most {MAX_DEPTH} deep")
+            if self.included == MAX_FILES:
+                raise ZoneTextError(f"a zone includes at most {MAX_FILES} files")
+            source = Source(self.includes.read(path))
+            source.refuse_other()
+        except ZoneTextError as error:
+            raise _Wrong("; ".join([error.message, *map(str, error.places)]), words[1]) from None
+        self.included += 1
+        held, places = (self.origin, self.last_owner, self.include_line), self.places
+        self.origin, self.include_line, self.places = within, self.include_line or words[0].line, []
+        self.including.append(path)
+        try:
+            self._read_lines(source.lines())
+        finally:
+            self.including.pop()
+            shown = self.includes.shown(path)
+            places.extend(Place(f"in {shown}, {place}", words[1].line, words[1].column) for place in self.places)
+            (self.origin, self.last_owner, self.include_line), self.places = held, places
 
     # -- what was read ----------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from itertools import groupby
 from .._deps import require
 from . import names, rdata, rr
 from .fast import FastReader
+from .includes import Includes
 from .reader import Reader, Source, ttl_from_text
 
 __all__ = ["ParsedZone", "parse", "relative", "render", "ttl_from_text"]
@@ -25,8 +26,10 @@ __all__ = ["ParsedZone", "parse", "relative", "render", "ttl_from_text"]
 class Lines(Mapping[tuple[bytes, int], int]):
     """The line where each (owner, type) begins, looked up in the file when first asked for."""
 
-    def __init__(self, source: Source, origin: bytes | None, default_ttl: int | None) -> None:
-        self._reader = Reader(source, origin, default_ttl)
+    def __init__(
+        self, source: Source, origin: bytes | None, default_ttl: int | None, includes: Includes | None
+    ) -> None:
+        self._reader = Reader(source, origin, default_ttl, includes=includes)
 
     @cached_property
     def _found(self) -> dict[tuple[bytes, int], int]:
@@ -67,25 +70,36 @@ class ParsedZone:
         return tuple(rrset for data in self.content for rrset in rr.rrsets(data))
 
 
-def parse(text: str | bytes, origin: bytes | None = None, default_ttl: int | None = None) -> ParsedZone:
+def parse(
+    text: str | bytes,
+    origin: bytes | None = None,
+    default_ttl: int | None = None,
+    *,
+    includes: Includes | None = None,
+) -> ParsedZone:
     """Read a zone file. Raises :class:`ZoneTextError` with a place for every mistake.
 
     *origin* is the zone, and the origin until the first ``$ORIGIN``; without it the zone is the owner of the SOA,
     else the first ``$ORIGIN``. A record without TTL has that of ``$TTL``, else the last one written (RFC 1035),
-    else *default_ttl*; a SOA its own MINIMUM. Bytes are UTF-8; octets that are not are kept as they are.
+    else *default_ttl*; a SOA its own MINIMUM. Bytes are UTF-8; octets that are not are kept as they are, but for 0.
+    ``$INCLUDE`` is a mistake unless *includes* allows it.
     """
     require("dns")
     source = Source(text)
-    lines = Lines(source, origin, default_ttl)
-    fast = FastReader(source, origin, default_ttl)
+    source.refuse_other()
+    lines = Lines(source, origin, default_ttl, includes)
+    fast = FastReader(source, origin, default_ttl, includes)
     if fast.read():
         return ParsedZone(fast.apex(), fast.content(), lines)
-    return parse_long(source, origin, default_ttl)
+    return parse_long(source, origin, default_ttl, includes)
 
 
-def parse_long(source: Source, origin: bytes | None = None, default_ttl: int | None = None) -> ParsedZone:
+def parse_long(
+    source: Source, origin: bytes | None = None, default_ttl: int | None = None, includes: Includes | None = None
+) -> ParsedZone:
     """As :func:`parse`, on the long way alone."""
-    reader = Reader(source, origin, default_ttl)
+    source.refuse_other()
+    reader = Reader(source, origin, default_ttl, includes=includes)
     reader.read()
     zone = reader.apex()
     content = tuple(rr.node_wire(node) for _owner, node in groupby(reader.rrsets(), key=lambda rrset: rrset.owner))

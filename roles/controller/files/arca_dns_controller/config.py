@@ -220,6 +220,7 @@ class Dnssec:
     inception_offset: WholeSeconds = 3600
     dnskey_ttl: WholeSeconds = 3600
     propagation_delay: WholeSeconds = 3600
+    zonemd: bool = False
     key_store: Literal["directory", "backend"] = "directory"
     key_directory: AbsolutePath = f"{STATE}/keys"
     master_key_file: AbsolutePath = f"{STATE}/master.key"
@@ -245,6 +246,7 @@ class Dnssec:
             inception_offset=self.inception_offset,
             dnskey_ttl=self.dnskey_ttl,
             propagation_delay=self.propagation_delay,
+            zonemd=self.zonemd,
         )
 
 

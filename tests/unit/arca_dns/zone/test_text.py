@@ -203,9 +203,41 @@ def test_generate_fills_in_as_bind_does(line: str, owner: str, value: str) -> No
     assert read(line) == {(f"{owner}.example.com.", "CNAME"): (300, [value])}
 
 
-def test_generate_takes_quoted_values() -> None:
+def test_quotes_join_the_value_of_generate_to_one_template_as_in_bind() -> None:
     assert read('$GENERATE 1-1 a MX "10 mail$"')["a.example.com.", "MX"][1] == ["10 mail1.example.com."]
-    assert read('$GENERATE 1-1 a TXT "n; $ of 1"')["a.example.com.", "TXT"][1] == ['"n; 1 of 1"']
+    assert read('$GENERATE 1-1 a TXT "n $ of 1"')["a.example.com.", "TXT"][1] == ['"n" "1" "of" "1"']
+    assert read(r'$GENERATE 1-1 a TXT "\"n; $\" of"')["a.example.com.", "TXT"][1] == ['"n; 1" "of"']
+
+
+def test_generate_says_that_a_semicolon_in_its_value_begins_a_comment() -> None:
+    with pytest.raises(ZoneTextError) as caught:
+        read('$GENERATE 1-1 a TXT "n; $ of 1"')
+    assert "begins a comment" in str(caught.value.places[0])
+
+
+def test_all_generate_lines_of_a_zone_share_one_limit() -> None:
+    with pytest.raises(ZoneTextError) as caught:
+        read("$GENERATE 1-6 a$ A 192.0.2.1\n$GENERATE 1-999995 b$ A 192.0.2.1")
+    assert "at most 1000000 records" in str(caught.value.places[0])
+
+
+@pytest.mark.parametrize("data", ["a A 192.0.2.1".encode("utf-16"), b'$ORIGIN a.\n@ 60 TXT "\0"'])
+def test_what_is_no_text_is_said_to_be_none(data: bytes) -> None:
+    with pytest.raises(ZoneTextError, match=r"UTF-16: save it as UTF-8|is not a text"):
+        parse(data)
+
+
+@pytest.mark.parametrize("kind", ["MB", "MG", "MR"])
+def test_the_mailbox_types_of_old_have_one_name(kind: str) -> None:
+    assert read(f"a {kind} Box")["a.example.com.", kind][1] == ["box.example.com."]
+    with pytest.raises(ZoneTextError):
+        read(f"a {kind} box other")
+
+
+def test_minfo_has_two_names() -> None:
+    with pytest.raises(ZoneTextError) as caught:
+        read("a MINFO one")
+    assert "takes 2 names" in str(caught.value.places[0])
 
 
 @pytest.mark.parametrize(
@@ -255,7 +287,7 @@ m TXT back\\
     assert [line for line, _message in found] == [3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18]
     messages = dict(found)
     assert "IPv4" in messages[3]
-    assert "$INCLUDE is not supported" in messages[10]
+    assert "$INCLUDE is not allowed here" in messages[10]
     assert "never closed" in messages[16]
 
 

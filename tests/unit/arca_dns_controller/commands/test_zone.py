@@ -58,6 +58,17 @@ def signed(file: Path, keys: Path, *options: str) -> Path:
 # -- check ------------------------------------------------------------------------------------
 
 
+def test_include_is_read_inside_the_folder_that_was_named_only(file: Path) -> None:
+    (file.parent / "more").write_text("more A 192.0.2.7\n")
+    file.write_text(f"{TEXT}$INCLUDE more\n")
+    refused = zone("check", file)
+    assert refused.exit_code == 1
+    assert "$INCLUDE is not allowed here" in refused.output
+    allowed = zone("check", "--include-root", file.parent, file)
+    assert allowed.exit_code == 0, allowed.output
+    assert "7 records" in allowed.output
+
+
 def test_check_goes_through_all_files_and_fails_if_one_is_bad(file: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.zone"
     bad.write_text(TEXT + "x A x\n")

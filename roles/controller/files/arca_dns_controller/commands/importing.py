@@ -21,6 +21,7 @@ from arca_dns.documents import ZoneSettings
 from arca_dns.errors import AlreadyExists, ArcaError, InputError, NotFound
 from arca_dns.service import Outcome, Service
 from arca_dns.zone import named_conf, names, rr
+from arca_dns.zone.includes import Includes
 from arca_dns.zone.text import parse
 
 from ..config import read
@@ -88,6 +89,14 @@ def import_zones(
         Path | None, typer.Option("--tsig-key", help="A key file for transfers, as tsig-keygen writes it.")
     ] = None,
     on_existing: Annotated[OnExisting, typer.Option(help="What to do with zones that exist.")] = OnExisting.FAIL,
+    include_root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Let $INCLUDE read files inside this folder, where relative names begin. It is refused otherwise.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     strip_dnssec: Annotated[
         bool, typer.Option("--strip-dnssec", help="Leave out signatures and keys of zones that come signed.")
     ] = False,
@@ -104,13 +113,13 @@ def import_zones(
     with one_line():
         others: Sequence[tuple[str, str]] = ()
         if axfr is not None:
-            if source is not None or not zone:
+            if source is not None or include_root is not None or not zone:
                 raise fail("--axfr takes no folder or file, and at least one --zone")
             candidates = _from_server(axfr, zone, tsig_key)
         elif source is None or zone or tsig_key:
             raise fail("name a folder, a zone file or a named.conf; or --axfr with --zone and perhaps --tsig-key")
         else:
-            candidates, others = _from_path(source)
+            candidates, others = _from_path(source, None if include_root is None else Includes(include_root))
         settings = read(config)
         with closing(open_service(settings)) as service, progress(as_json) as say:
             work = _Work(service, settings.dnssec.enabled, on_existing, strip_dnssec, force, reason)
@@ -120,21 +129,21 @@ def import_zones(
         raise typer.Exit(1)
 
 
-def _from_path(path: Path) -> tuple[list[Candidate], Sequence[tuple[str, str]]]:
+def _from_path(path: Path, includes: Includes | None) -> tuple[list[Candidate], Sequence[tuple[str, str]]]:
     if path.is_dir():
         files = sorted(path.glob("*.zone"))
         if not files:
             raise NotFound(f"there is no file *.zone in {path}")
-        return [Candidate(str(file), partial(_load, file, None)) for file in files], ()
+        return [Candidate(str(file), partial(_load, file, None, includes)) for file in files], ()
     if path.suffix != ".conf" and not path.name.startswith("named.conf"):
-        return [Candidate(str(path), partial(_load, path, None))], ()
+        return [Candidate(str(path), partial(_load, path, None, includes))], ()
     found = named_conf.read_zones(path)
     if not found.zones:
         raise NotFound(f"{path} has no zone of type primary")
-    return [Candidate(str(one.file), partial(_load, one.file, one.name)) for one in found.zones], found.others
+    return [Candidate(str(one.file), partial(_load, one.file, one.name, includes)) for one in found.zones], found.others
 
 
-def _load(file: Path, origin: bytes | None) -> Content:
+def _load(file: Path, origin: bytes | None, includes: Includes | None) -> Content:
     journal = file.with_name(f"{file.name}.jnl")
     if journal.exists():
         raise InputError(
@@ -144,7 +153,7 @@ def _load(file: Path, origin: bytes | None) -> Content:
         body = file.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from None
-    parsed = parse(body, origin or origin_of(body, file))
+    parsed = parse(body, origin or origin_of(body, file), includes=includes)
     return Content(parsed.origin, parsed.rrsets, parsed.lines)
 
 

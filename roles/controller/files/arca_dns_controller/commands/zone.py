@@ -26,6 +26,7 @@ from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
 from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names
+from arca_dns.zone.includes import Includes
 from arca_dns.zone.text import ParsedZone, parse, render
 
 from ..render import differences, pieces, rrset
@@ -36,6 +37,14 @@ EXITS = "Exit status: 0 all is well, 1 a zone is bad, 2 wrong usage or a file th
 
 FilesArgument = Annotated[list[str], typer.Argument(help="Zone files; - is standard input.", show_default=False)]
 OriginOption = Annotated[str, typer.Option(help="The zone, where a file has neither a SOA with its name nor $ORIGIN.")]
+IncludeOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Let $INCLUDE read files inside this folder, where relative names begin. It is refused otherwise.",
+        exists=True,
+        file_okay=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object for each file.")]
 
 app = typer.Typer(help="Zone files, with no controller running.", no_args_is_help=True, rich_markup_mode=None)
@@ -46,14 +55,16 @@ def _example(*lines: str) -> str:
 
 
 @app.command(epilog=_example("check example.com.zone", "check --json zones/*.zone", "check --origin example.com. -"))
-def check(files: FilesArgument, origin: OriginOption = "", as_json: JsonOption = False) -> None:
+def check(
+    files: FilesArgument, origin: OriginOption = "", include_root: IncludeOption = None, as_json: JsonOption = False
+) -> None:
     """Say everything that is wrong with zone files, as the controller would when they are written to it."""
     report = _Report(as_json)
     service = Service(MemoryStore(), MemoryKeyStore(), HeadKey.generate())
     try:
         for file in files:
             with report.of(file):
-                parsed = _read(file, origin)
+                parsed = _read(file, origin, include_root)
                 plan = service.create_zone(
                     parsed.origin, parsed.rrsets, actor="check", lines=parsed.lines, dry_run=True
                 ).plan
@@ -79,10 +90,12 @@ def sign(
         list[Path], typer.Option(help="A key file of BIND (.key or .private) or a folder of them; may be repeated.")
     ],
     origin: OriginOption = "",
+    include_root: IncludeOption = None,
     nsec3: Annotated[bool, typer.Option("--nsec3", help="Deny with NSEC3 instead of NSEC.")] = False,
     salt: Annotated[str, typer.Option(help="NSEC3 salt, hexadecimal (RFC 9276 advises none).")] = "",
     iterations: Annotated[int, typer.Option(help="NSEC3 iterations (RFC 9276 advises 0).")] = 0,
     opt_out: Annotated[bool, typer.Option("--opt-out", help="NSEC3 opt-out for unsigned delegations.")] = False,
+    zonemd: Annotated[bool, typer.Option("--zonemd", help="Add a digest over the whole zone (RFC 8976).")] = False,
     inception: Annotated[
         str, typer.Option(help="When signatures begin: YYYYMMDDHHMMSS, unix seconds, +1h or -1h from now.")
     ] = "-1h",
@@ -115,6 +128,7 @@ def sign(
             nsec3_iterations=iterations,
             nsec3_opt_out=opt_out,
             dnskey_ttl=dnskey_ttl,
+            zonemd=zonemd,
         )
     except (ValueError, ArcaError) as error:
         raise typer.BadParameter(str(error)) from None
@@ -122,7 +136,7 @@ def sign(
     for file in files:
         target = _target(file, output)
         with report.of(file):
-            parsed = _read(file, origin)
+            parsed = _read(file, origin, include_root)
             signed = sign_parsed(parsed, load_all(keys, parsed.origin), policy, times, serial, now)
             text = pieces(render(parsed.origin, signed.rrsets()))
             if target is None:
@@ -161,6 +175,7 @@ def _write(target: Path, text: Iterable[bytes]) -> None:
 def verify(
     files: FilesArgument,
     origin: OriginOption = "",
+    include_root: IncludeOption = None,
     at: Annotated[
         str, typer.Option("--at", help="The time to verify at: YYYYMMDDHHMMSS, unix seconds, +1h or -1h from now.")
     ] = "+0",
@@ -174,7 +189,7 @@ def verify(
     report = _Report(as_json)
     for file in files:
         with report.of(file):
-            parsed = _read(file, origin)
+            parsed = _read(file, origin, include_root)
             zone = names.to_text(parsed.origin)
             tree = tree_of(parsed)
             verify_zone(tree, when)
@@ -188,6 +203,7 @@ def diff(
     before: Annotated[str, typer.Argument(help="The older zone file; - is standard input.", show_default=False)],
     after: Annotated[str, typer.Argument(help="The newer zone file.", show_default=False)],
     origin: OriginOption = "",
+    include_root: IncludeOption = None,
     signed: Annotated[bool, typer.Option("--signed", help="Compare DNSSEC records too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -196,7 +212,7 @@ def diff(
     zones = []
     for file in (before, after):
         with report.of(file):
-            zones.append(_read(file, origin))
+            zones.append(_read(file, origin, include_root))
     report.end(silent_json=True)
     found = list(difference(*zones, signed=signed))
     if as_json:
@@ -215,12 +231,14 @@ def _lines(item: dict[str, Any]) -> Iterator[str]:
 
 
 @app.command(epilog=_example("stats example.com.zone", "stats --json zones/*.zone"))
-def stats(files: FilesArgument, origin: OriginOption = "", as_json: JsonOption = False) -> None:
+def stats(
+    files: FilesArgument, origin: OriginOption = "", include_root: IncludeOption = None, as_json: JsonOption = False
+) -> None:
     """Count what zone files hold: records by type, names, delegations, TTLs, sizes, the first signature to expire."""
     report = _Report(as_json)
     for file in files:
         with report.of(file):
-            counted = statistics(_read(file, origin))
+            counted = statistics(_read(file, origin, include_root))
             lines = [f"{name.replace('_', ' ')}: {_shown(value)}" for name, value in counted.items()]
             report.good(file, "\n  ".join(["", *lines]).lstrip("\n"), counted)
     report.end()
@@ -235,13 +253,14 @@ def _shown(value: object) -> str:
 # -- shared -----------------------------------------------------------------------------------
 
 
-def _read(file: str, origin: str) -> ParsedZone:
+def _read(file: str, origin: str, include_root: Path | None) -> ParsedZone:
     """The zone in *file*."""
     try:
         data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}") from None
-    return parse(data, names.from_text(origin if origin.endswith(".") else f"{origin}.") if origin else None)
+    name = names.from_text(origin if origin.endswith(".") else f"{origin}.") if origin else None
+    return parse(data, name, includes=None if include_root is None else Includes(include_root))
 
 
 class _Report:
