@@ -159,6 +159,21 @@ def test_a_head_that_another_controller_moved_reaches_long_polls_promptly(pair: 
     assert min(waits) < 1.0
 
 
+def _fence(ask: Connection) -> int:
+    leader: Any = ask("GET", "/api/v1/status").body["leader"]
+    return int(leader["fence"]) if leader else 0
+
+
+def test_who_was_killed_and_is_started_again_on_the_same_machine_need_not_wait(forks: Forks, tmp_path: Path) -> None:
+    path = str(tmp_path / "state.sqlite")
+    controller = Controller(forks, "sqlite", {"path": path}, tmp_path, scheduler={"lease_ttl": 3600})
+    controller.init()
+    for fence in (1, 2):
+        controller.start()
+        controller.wait(lambda ask, fence=fence: _fence(ask) == fence)  # type: ignore[misc]
+        controller.kill()
+
+
 def test_one_of_two_controllers_leads_whatever_happens_to_either(pair: Pair, shared) -> None:
     for name in RESTLESS:
         pair.create(pair.each[0], name, POLICY)

@@ -103,7 +103,7 @@ def test_a_policy_that_does_not_fit_together_is_refused() -> None:
 
 def test_a_lease_lasts_longer_where_renewing_it_costs_more() -> None:
     config = load("", ControllerConfig)
-    assert [config.scheduler.seconds(kind) for kind in ("postgres", "mysql", "sqlite", "git")] == [15, 15, 300, 3600]
+    assert [config.scheduler.seconds(kind) for kind in ("postgres", "mysql", "sqlite", "git")] == [15, 15, 60, 900]
     config = load("scheduler: {lease_ttl: 1m, instance: dns1.example.net}", ControllerConfig)
     assert [config.scheduler.seconds(kind) for kind in ("postgres", "git")] == [60, 60]
     assert set(problems("scheduler: {lease_ttl: 10ms, instance: 'a b'}")) == {

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -23,7 +24,7 @@ from arca_dns.service import Service
 
 from . import models, problem
 from .auth import Authentication, KeyRing
-from .config import ControllerConfig
+from .config import ONE_MACHINE, ControllerConfig
 from .feed import HeadFeed
 from .imports import ImportRounds
 from .metrics import Metrics
@@ -50,7 +51,7 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
         clock,
         config.scheduler.seconds(config.backend.type),
         process=identity(),
-        gone=is_gone,
+        gone=partial(is_gone, one_machine=config.backend.type in ONE_MACHINE),
     )
 
     @asynccontextmanager

@@ -264,9 +264,9 @@ class Publish:
         return Path(self.head_key_file).with_suffix(".pub")
 
 
-#: Seconds that a controller keeps the scheduled work without renewal. A file is shared on one machine only, where the
-#: next process sees that a former one has ended; and each renewal is a commit, which in Git stays for ever.
-_LEASE_SECONDS = {"sqlite": 300.0, "git": 3600.0}
+#: Backends that are files, which only processes of one machine can share → the seconds for which a lease lasts. There
+#: the next process sees that a former one has ended; and each renewal is a commit, which in Git stays for ever.
+ONE_MACHINE = {"sqlite": 60.0, "git": 900.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +278,7 @@ class Scheduler:
 
     def seconds(self, backend: str) -> float:
         """How long the lease is held without renewal."""
-        return _LEASE_SECONDS.get(backend, 15.0) if self.lease_ttl is None else self.lease_ttl
+        return ONE_MACHINE.get(backend, 15.0) if self.lease_ttl is None else self.lease_ttl
 
 
 @dataclass(frozen=True, slots=True)

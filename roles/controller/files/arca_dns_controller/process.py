@@ -10,46 +10,64 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import dataclass
 from pathlib import Path
+
+_UNKNOWN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    machine: str
+    boot: str
+    space: str  # of process ids: containers have their own
+    pid: str
+    started: str  # ticks since the machine started
 
 
 def identity(pid: int | None = None) -> str:
-    """This process, or *pid* of this machine: machine, space of process ids, id, and when it started.
+    """This process, or *pid* of this machine; empty where the system does not tell."""
+    process = _process(os.getpid() if pid is None else pid)
+    told = (process.machine, process.boot, process.space, process.pid, process.started)
+    return " ".join(told) if process.space and process.started else ""
 
-    Empty where the system does not tell.
+
+def is_gone(told: str, *, one_machine: bool = False) -> bool:
+    """Whether *told*, the identity of a process, is of one on this machine that certainly is no more.
+
+    With *one_machine* there is no other machine that it could be of: then one from before a reboot is gone, too.
     """
-    here, process = _here(), os.getpid() if pid is None else pid
-    started = _started(process)
-    return f"{here} {process} {started}" if here and started else ""
-
-
-def is_gone(told: str) -> bool:
-    """Whether *told*, the identity of a process, is of one on this machine that certainly is no more."""
-    here, _, rest = told.rpartition(" ")[0].rpartition(" ")
-    if not here or here != _here() or not rest.isdigit():
+    parts = told.split(" ")
+    if len(parts) != 5 or not parts[3].isdigit():
+        return False
+    other, here = _Process(*parts), _process(os.getpid())
+    if one_machine and _UNKNOWN not in (other.boot, here.boot) and other.boot != here.boot:
+        return True
+    if (other.machine, other.boot, other.space) != (here.machine, here.boot, here.space):
         return False
     try:
-        os.kill(int(rest), 0)  # tells also of processes of others, whose files are hidden
+        os.kill(int(other.pid), 0)  # tells also of processes of others, whose files are hidden
     except ProcessLookupError:
         return True
-    except OSError:
+    except (OSError, OverflowError):
         return False
-    started = _started(int(rest))
-    return bool(started) and told.rpartition(" ")[2] != started
+    now = _started(int(other.pid))
+    return bool(now) and now != other.started
 
 
-def _here() -> str:
-    """This machine and space of process ids; empty where they are not known."""
+def _process(pid: int) -> _Process:
     try:
-        # Hidden from the unit's processes; the others tell enough then.
-        boot = _text("/proc/sys/kernel/random/boot_id") or "-"
-        return "/".join((socket.gethostname(), _text("/etc/machine-id") or "-", boot, os.readlink("/proc/self/ns/pid")))
+        space = os.readlink("/proc/self/ns/pid")
     except OSError:
-        return ""
+        space = ""
+    # The boot is hidden from processes of the unit; process ids and their times tell enough then.
+    boot = _text("/proc/sys/kernel/random/boot_id") or _UNKNOWN
+    machine = f"{socket.gethostname()}/{_text('/etc/machine-id') or _UNKNOWN}"
+    return _Process(machine, boot, space, str(pid), _started(pid))
 
 
 def _started(pid: int) -> str:
-    """When *pid* started, in ticks since the machine did; ``ended`` for one that nobody has waited for."""
+    """When *pid* started; ``ended`` for one that nobody has waited for, empty for one that is not seen."""
     # Its name, in parentheses, may hold anything.
     fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
     if len(fields) < 20:
