@@ -41,7 +41,7 @@ from .publish.head import HeadKey, SignedHead, mass_removal
 from .publish.publisher import RING, Publisher, load_source, next_serial, published_note
 from .store.base import ABSENT, JsonObject, Store, Transaction
 from .store.common import everything
-from .store.fenced import FencedStore, Guard
+from .store.fenced import Fence, FencedStore
 from .zone import names, rr
 from .zone.changes import Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
 from .zone.checks import check, check_ttls
@@ -159,7 +159,7 @@ class Service:
         """What the service works on."""
         return self._fenced.inner
 
-    def under(self, guard: Guard) -> AbstractContextManager[None]:
+    def under(self, guard: Fence) -> AbstractContextManager[None]:
         """Let all that this thread commits meanwhile depend on *guard*, the lease of scheduled work."""
         return self._fenced.under(guard)
 
