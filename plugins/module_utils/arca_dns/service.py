@@ -43,7 +43,7 @@ from .publish.publisher import RING, Publisher, load_source, published_note
 from .retention import Retained, Retention, Rules
 from .store.base import JsonObject, Store, Transaction
 from .store.common import everything
-from .store.fenced import FencedStore, Guard
+from .store.fenced import Fence, FencedStore
 from .writing import Create, Delete, Edit, Operation, Permit, Planner, Prepared, Replace, Rollback, Undelete
 from .zone import names, rr
 from .zone.changes import Change, Plan, RRsetDiff, tree_diffs
@@ -160,7 +160,7 @@ class Service:
         """What the service works on."""
         return self._fenced.inner
 
-    def under(self, guard: Guard) -> AbstractContextManager[None]:
+    def under(self, guard: Fence) -> AbstractContextManager[None]:
         """Let all that this thread commits meanwhile depend on *guard*, the lease of scheduled work."""
         return self._fenced.under(guard)
 

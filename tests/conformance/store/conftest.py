@@ -175,7 +175,7 @@ BACKENDS: dict[str, Callable[[pytest.FixtureRequest, Path], dict[str, object]]] 
     "etcd": _server_options("etcd_server"),
 }
 #: Those that controllers on several machines may share.
-SHARED = ("postgres", "mysql")
+SHARED = ("postgres", "mysql", "etcd")
 
 
 def make(request: pytest.FixtureRequest, folder: Path) -> Iterator[Backend]:

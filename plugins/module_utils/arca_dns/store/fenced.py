@@ -16,7 +16,7 @@ from typing import Protocol
 from .base import Changes, Document, Store, Transaction
 
 
-class Guard(Protocol):
+class Fence(Protocol):
     """What may add preconditions to a commit, as :class:`..lease.Lease` does."""
 
     def guard(self) -> AbstractContextManager[Mapping[str, int]]:
@@ -31,7 +31,7 @@ class FencedStore:
         self._local = threading.local()
 
     @contextmanager
-    def under(self, guard: Guard) -> Iterator[None]:
+    def under(self, guard: Fence) -> Iterator[None]:
         """Let what this thread commits meanwhile depend on *guard*."""
         before = getattr(self._local, "guard", None)
         self._local.guard = guard
@@ -42,7 +42,7 @@ class FencedStore:
 
     def commit(self, transaction: Transaction) -> int:
         """See :class:`~.base.Store`; raises also what the guard raises."""
-        guard: Guard | None = getattr(self._local, "guard", None)
+        guard: Fence | None = getattr(self._local, "guard", None)
         if guard is None:
             return self.inner.commit(transaction)
         with guard.guard() as more:
