@@ -44,7 +44,7 @@ test: venv ## Run every test there is: the quick ones first
 	@scripts/run-tests lint test-unit test-conformance test-chaos test-sanity test-molecule test-e2e
 
 test-unit: venv ## Unit tests of the library and the daemons
-	@python -m pytest tests/unit
+	@python -m pytest -n auto tests/unit
 
 test-conformance: venv ## One suite against every implementation of an interface
 	@python -m pytest tests/conformance
