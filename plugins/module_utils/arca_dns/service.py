@@ -155,7 +155,7 @@ class Service:
             clock=clock,
             blobs=self._cache.open,
         )
-        self._retention = Retention(store, keystore, self.publisher, history or Rules(), clock)
+        self._retention = Retention(self._store, keystore, self.publisher, history or Rules(), clock)
 
     @property
     def store(self) -> Store:
