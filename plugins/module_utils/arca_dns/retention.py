@@ -5,16 +5,17 @@
 
 Versions go when there are more than the limit, or when they were superseded longer ago than the limit of age; never the
 current one, one that a published zone was made of, or what a deleted zone comes back from. What was published stays for
-a day after it was superseded, for edges that are slow, and as long as an edge attests to serve it. Of a deleted zone
-whose time is over only its last serial stays, in ``served/``.
+a day after it was superseded, for edges that are slow, and from then on what an edge attests to serve, as long as it
+does. Of a deleted zone whose time is over only its last serial stays, in ``served/``.
 
-The work goes through all history once per interval, a slice in each round, in small transactions: a round costs no more
-with many zones, and nothing while the interval lasts. A transaction names what must not have moved; one that loses
+The work goes through all history once per interval, for a second in each round, in small transactions: a round costs no
+more with many zones, and nothing while the interval lasts. A transaction names what must not have moved; one that loses
 to a writer is made again in the next pass.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -36,8 +37,8 @@ from .zone import names
 from .zone.tree import Blobs
 
 DAY = 86400
-#: Pages read, or transactions made, in one round.
-_STEPS = 20
+#: How long a round goes on with a pass.
+_ROUND_SECONDS = 1.0
 _PAGE = 1000
 _DELETES = 100
 _ATTEMPTS = 3
@@ -81,13 +82,20 @@ class Retention:
     """The rules applied to *store*. Safe to call from any thread, and beside the same of other controllers."""
 
     def __init__(
-        self, store: Store, keystore: KeyStore, publisher: Publisher, rules: Rules, clock: Callable[[], float]
+        self,
+        store: Store,
+        keystore: KeyStore,
+        publisher: Publisher,
+        rules: Rules,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._keystore = keystore
         self._publisher = publisher
         self._rules = rules
         self._clock = clock
+        self._monotonic = monotonic
         self._lock = Lock()
         self._pass: Iterator[Retained] | None = None
         self._next = 0.0
@@ -105,9 +113,10 @@ class Retention:
                 self._next = now + self._rules.interval
                 self._pass = self._steps()
             current, self._pass = self._pass, None  # what raises ends the pass
-            for count, step in enumerate(current, 1):
+            end = self._monotonic() + _ROUND_SECONDS
+            for step in current:
                 total += step
-                if count == _STEPS and not whole:
+                if not whole and self._monotonic() >= end:
                     self._pass = current
                     return replace(total, more=True)
             return total

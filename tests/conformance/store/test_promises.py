@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given, strategies as st
 
-from arca_dns.errors import Conflict
+from arca_dns.errors import Conflict, CorruptBlob
 from arca_dns.store.base import ABSENT, Store, Transaction
 from arca_dns.store.common import GRACE_SECONDS, prefix_end
 from damage import corrupt, lose
@@ -237,6 +237,34 @@ def test_a_blob_written_again_is_young_again(backend, store: Store) -> None:
     assert store.sweep([]) == 0
     backend.clock.now += GRACE_SECONDS + 1
     assert store.sweep([]) == 1
+
+
+def test_what_is_written_while_a_sweep_is_told_what_to_keep_stays(backend, store: Store) -> None:
+    old, new = blobs(b"old"), blobs(b"new")
+    store.write_blobs(old)
+    backend.clock.now += GRACE_SECONDS + 1
+
+    def slowly() -> Iterator[str]:
+        store.write_blobs(new)
+        backend.clock.now += 10 * GRACE_SECONDS
+        yield from ()
+
+    assert store.sweep(slowly()) == 1
+    assert store.read_blobs([*old, *new]) == new
+
+
+def test_a_sweep_that_cannot_be_told_what_to_keep_removes_nothing(backend, store: Store) -> None:
+    written = blobs(b"needed")
+    store.write_blobs(written)
+    backend.clock.now += GRACE_SECONDS + 1
+
+    def breaks() -> Iterator[str]:
+        yield from ()
+        raise CorruptBlob("a node")
+
+    with pytest.raises(CorruptBlob):
+        store.sweep(breaks())
+    assert store.read_blobs(written) == written
 
 
 def test_watch_returns_at_once_what_was_written_and_deleted_since(store: Store) -> None:

@@ -27,7 +27,7 @@ from arca_dns.service import Service
 from arca_dns.store.base import Transaction
 from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names, rr
-from arca_dns.zone.changes import Change
+from arca_dns.zone.changes import Change, Thresholds
 from arca_dns.zone.text import parse
 
 ZONE = names.from_text("example.com.")
@@ -224,6 +224,21 @@ def test_versions_diff_and_rollback(service: Service, clock: Clock) -> None:
     assert versions[1].reason == "move"
     _published, tree = service.signed_zone(ZONE)
     verify_zone(tree, int(clock.now))
+
+
+def test_a_rollback_is_judged_by_the_zone_s_own_thresholds(service: Service) -> None:
+    first = create(service)
+    hosts = [a_change(f"h{number}", "192.0.2.1") for number in range(10)]
+    second = service.change_zone(ZONE, hosts, if_version=first, actor="a").version
+    planned = service.rollback(ZONE, first, if_version=second, actor="a", dry_run=True)
+    assert (planned.applied, len(planned.plan.refusals)) == (False, 1)
+    with pytest.raises(PlanRefused, match="removes or changes 10 of 22"):
+        service.rollback(ZONE, first, if_version=second, actor="a")
+    assert service.zone(ZONE).source.version == second
+    settings = ZoneSettings(thresholds=Thresholds(share=0.5))
+    third = service.replace_zone(ZONE, tuple(service.rrsets(ZONE)), if_version=second, actor="a", settings=settings)
+    assert service.rollback(ZONE, first, if_version=third.version, actor="a", reason="back").applied
+    assert service.versions(ZONE)[-1].reason == "back"
 
 
 def test_deleting_the_last_zone_needs_force_and_keeps_its_history(

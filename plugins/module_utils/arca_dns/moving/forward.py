@@ -82,6 +82,9 @@ def _ahead(store: Store, now: float, approve_removal: bool) -> Iterator[tuple[st
         zone = names.from_text(document.key.removeprefix("published/"))
         if store.get(dirty_key(zone)) is None and store.get(zone_key(zone)) is not None:
             yield dirty_key(zone), encode(Dirty(names.to_text(zone)))
+    for prefix in ("deleted/", "served/"):  # the names may have been zones again after the backup
+        for document in documents(store, prefix):
+            yield document.key, {**document.value, "serial": serial_ahead(int(str(document.value["serial"])), now)}
     yield (
         restored_key(RING),
         {"revision": int(now * 1000), "approve_removal": approve_removal, "time": utc(now)},
