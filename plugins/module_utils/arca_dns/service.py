@@ -35,9 +35,20 @@ from .documents import (
     version_key,
     zone_key,
 )
-from .errors import AlreadyExists, ArcaError, ChecksFailed, Conflict, NotFound, PlanRefused, StaleVersion
+from .errors import (
+    AlreadyExists,
+    ArcaError,
+    ChecksFailed,
+    Conflict,
+    InputError,
+    NotFound,
+    Place,
+    PlanRefused,
+    StaleVersion,
+)
 from .publish.head import HeadKey, SignedHead, mass_removal
 from .publish.publisher import RING, Publisher, load_source, next_serial, published_note
+from .publish.second_check import NoChecks, SecondChecks
 from .store.base import ABSENT, JsonObject, Store, Transaction
 from .store.common import everything
 from .zone import names, rr
@@ -134,8 +145,10 @@ class Service:
         policy: Policy | None = None,
         head_lifetime: int = 86400,
         clock: Callable[[], float] = time.time,
+        second_checks: SecondChecks | None = None,
     ) -> None:
         self._store = store
+        self._second_checks = second_checks or NoChecks()
         self._keystore = keystore
         self._policy = policy or Policy()
         self._clock = clock
@@ -149,6 +162,7 @@ class Service:
             head_lifetime=head_lifetime,
             clock=clock,
             blobs=self._cache.open,
+            second_checks=self._second_checks,
         )
 
     @property
@@ -171,7 +185,7 @@ class Service:
     ) -> Outcome:
         """Create zone *name*. Raises ``AlreadyExists`` or ``ChecksFailed``."""
         settings = settings or ZoneSettings()
-        settings.effective_policy(self._policy)
+        self._accept(settings)
         if self._store.get(zone_key(name)) is not None:
             raise AlreadyExists(f"zone {names.to_text(name)} exists already; replace it with its version instead")
         blobs = self._cache.open()
@@ -473,7 +487,8 @@ class Service:
             source, revision = self._current(name, if_version)
             held = ZoneSettings.from_json(source.settings)
             wanted = settings or held
-            wanted.effective_policy(self._policy)
+            if wanted != held:
+                self._accept(wanted)
             blobs = self._cache.open()
             old = ZoneRoot.load(blobs, source.root)
             diffs = compute(blobs, old)
@@ -500,6 +515,15 @@ class Service:
             return self._publish(name, Outcome(plan, after.version, serial, changed=True, applied=True))
         raise Conflict(f"zone {names.to_text(name)} keeps changing under this write; try again")
 
+    def _accept(self, settings: ZoneSettings) -> None:
+        """Raise ``InputError`` for settings that this controller cannot do."""
+        settings.effective_policy(self._policy)
+        known = self._second_checks.known()
+        if settings.verify_command and settings.verify_command not in known:
+            choice = f"it has {', '.join(sorted(known))}" if known else "it has none"
+            why = f"{settings.verify_command!r} is no check of this controller's dnssec.verify_command; {choice}"
+            raise InputError("the zone's settings are wrong", [Place(why, pointer="/settings/verify_command")])
+
     def _check(
         self,
         view: Overlay | TreeView,
@@ -510,13 +534,15 @@ class Service:
         """Raise ``ChecksFailed`` with every error; returns the warnings."""
         findings = check(view, owners, lines=lines)
         errors = list(findings.errors)
+        warnings = [str(place) for place in findings.warnings]
         if settings.dnssec:
             policy = settings.effective_policy(self._policy)
+            warnings += policy.warnings()
             errors += check_ttls(view, policy.refresh, policy.propagation_delay, owners, lines=lines)
         if errors:
             count = len(errors)
             raise ChecksFailed(f"zone {names.to_text(view.origin)} has {count} error{'s' if count > 1 else ''}", errors)
-        return tuple(str(place) for place in findings.warnings)
+        return tuple(warnings)
 
     def _deletion_refusals(self, blobs: Blobs, name: bytes, settings: ZoneSettings) -> tuple[str, ...]:
         refusals = []

@@ -23,6 +23,7 @@ from arca_dns.store.open import open_store
 from arca_dns.store.waiting import WaitingStore
 
 from .config import ControllerConfig
+from .second_check import Commands
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,7 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
             head_key,
             policy=config.dnssec.policy(),
             head_lifetime=config.publish.head_lifetime,
+            second_checks=Commands(config.dnssec.verify_command, config.dnssec.verify_timeout),
         )
     except BaseException:
         store.close()
