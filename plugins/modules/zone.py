@@ -145,6 +145,11 @@ options:
             description: The number of records that a zone must have for O(settings.thresholds.share) to count.
             type: int
             default: 10
+      verify_command:
+        description:
+          - The name of a check in the controller's C(dnssec.verify_command).
+          - The zone is published only if that program accepts it. An empty name is none.
+        type: str
 seealso:
   - module: arca.dns.rrset
   - module: arca.dns.zone_info

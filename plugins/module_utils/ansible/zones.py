@@ -66,6 +66,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
                     "minimum": {"type": "int", "default": 10},
                 },
             },
+            "verify_command": {"type": "str"},
         },
     },
 }

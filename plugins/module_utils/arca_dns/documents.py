@@ -106,12 +106,16 @@ def edge_key(edge: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ZoneSettings:
-    """What an operator may set per zone; *policy* holds only what differs from the controller's policy."""
+    """What an operator may set per zone; *policy* holds only what differs from the controller's policy.
+
+    *verify_command* names a check of the controller's that the zone must pass before it is published; "" is none.
+    """
 
     dnssec: bool = True
     serial: str = "unixtime"
     policy: Mapping[str, Json] = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=Thresholds)
+    verify_command: str = ""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> ZoneSettings:
@@ -131,6 +135,9 @@ class ZoneSettings:
         serial = value.get("serial", "unixtime")
         if serial not in ("unixtime", "increment"):
             bad("serial", "must be 'unixtime' or 'increment'")
+        command = value.get("verify_command", "")
+        if not isinstance(command, str):
+            bad("verify_command", "must be the name of a check in the controller's dnssec.verify_command, or ''")
         policy = value.get("policy", {})
         if not isinstance(policy, dict):
             bad("policy", "must be an object")
@@ -153,7 +160,7 @@ class ZoneSettings:
                 thresholds = Thresholds(float(share), minimum)
         if places:
             raise InputError("the zone's settings are wrong", places)
-        settings = cls(bool(dnssec), str(serial), dict(policy), thresholds)
+        settings = cls(bool(dnssec), str(serial), dict(policy), thresholds, str(command))
         settings.effective_policy(Policy())
         return settings
 
@@ -164,6 +171,7 @@ class ZoneSettings:
             "serial": self.serial,
             "policy": dict(self.policy),
             "thresholds": {"share": self.thresholds.share, "minimum": self.thresholds.minimum},
+            "verify_command": self.verify_command,
         }
 
     def effective_policy(self, default: Policy) -> Policy:

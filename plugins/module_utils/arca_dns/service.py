@@ -40,6 +40,7 @@ from .documents import (
 from .errors import ArcaError, Conflict, CorruptBlob, NotFound, PlanRefused
 from .publish.head import HeadKey, SignedHead
 from .publish.publisher import RING, Publisher, load_source, published_note
+from .publish.second_check import NoChecks, SecondChecks
 from .retention import Retained, Retention, Rules
 from .store.base import JsonObject, Store, Transaction
 from .store.common import everything
@@ -135,7 +136,9 @@ class Service:
         head_lifetime: int = 86400,
         history: Rules | None = None,
         clock: Callable[[], float] = time.time,
+        second_checks: SecondChecks | None = None,
     ) -> None:
+        checks = second_checks or NoChecks()
         self._fenced = FencedStore(store)
         self._store: Store = self._fenced
         self._keystore = keystore
@@ -151,8 +154,9 @@ class Service:
             head_lifetime=head_lifetime,
             clock=clock,
             blobs=self._cache.open,
+            second_checks=checks,
         )
-        self._planner = Planner(store, keystore, self.publisher, self._policy, clock)
+        self._planner = Planner(store, keystore, self.publisher, self._policy, checks, clock)
         self._retention = Retention(self._store, keystore, self.publisher, history or Rules(), clock)
 
     @property

@@ -32,9 +32,10 @@ from .documents import (
     version_key,
     zone_key,
 )
-from .errors import AlreadyExists, ChecksFailed, MissingBlob, NotFound, StaleVersion
+from .errors import AlreadyExists, ChecksFailed, InputError, MissingBlob, NotFound, Place, StaleVersion
 from .publish.head import mass_removal
 from .publish.publisher import Publisher, load_source, next_serial
+from .publish.second_check import SecondChecks
 from .store.base import ABSENT, Document, JsonObject, Store
 from .zone import names, rr
 from .zone.changes import Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
@@ -131,12 +132,19 @@ class Planner:
     """Plans operations on the zones of a store."""
 
     def __init__(
-        self, store: Store, keystore: KeyStore, publisher: Publisher, policy: Policy, clock: Callable[[], float]
+        self,
+        store: Store,
+        keystore: KeyStore,
+        publisher: Publisher,
+        policy: Policy,
+        second_checks: SecondChecks,
+        clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._keystore = keystore
         self._publisher = publisher
         self._policy = policy
+        self._second_checks = second_checks
         self._clock = clock
 
     def prepare(self, operation: Operation, blobs: Blobs, actor: str, reason: str) -> Prepared:
@@ -204,7 +212,7 @@ class Planner:
 
     def _create(self, operation: Create, blobs: Blobs, actor: str, reason: str) -> Prepared:
         name, settings = operation.name, operation.settings
-        settings.effective_policy(self._policy)
+        self._accept(settings)
         if self._store.get(zone_key(name)) is not None:
             raise AlreadyExists(f"zone {names.to_text(name)} exists already; replace it with its version instead")
         old = ZoneRoot.empty(blobs, name)
@@ -244,7 +252,7 @@ class Planner:
         source, revision = current
         held = ZoneSettings.from_json(source.settings)
         wanted = settings or held
-        wanted.effective_policy(self._policy)
+        self._accept(wanted)
         old = ZoneRoot.load(blobs, source.root)
         diffs = compute(old)
         if not diffs and wanted == held:
@@ -313,7 +321,7 @@ class Planner:
         gone, revision = deletion.deleted_zone(self._store, name)
         target = self.version(name, gone.last)
         settings = ZoneSettings.from_json(gone.settings)
-        settings.effective_policy(self._policy)
+        self._accept(settings)
         try:
             tree = ZoneRoot.load(blobs, str(target.value["root"]))
             diffs = tuple(tree_diffs(ZoneRoot.empty(blobs, name), tree))
@@ -345,6 +353,15 @@ class Planner:
                 source.version,
             )
         return source, revision
+
+    def _accept(self, settings: ZoneSettings) -> None:
+        """Raise ``InputError`` for settings that this controller cannot do."""
+        settings.effective_policy(self._policy)
+        known = self._second_checks.known()
+        if settings.verify_command and settings.verify_command not in known:
+            choice = f"it has {', '.join(sorted(known))}" if known else "it has none"
+            why = f"{settings.verify_command!r} is no check of this controller's dnssec.verify_command; {choice}"
+            raise InputError("the zone's settings are wrong", [Place(why, pointer="/settings/verify_command")])
 
     def _check(
         self,

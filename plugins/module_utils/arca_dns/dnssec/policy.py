@@ -87,6 +87,15 @@ class Policy:
         """Seconds after which a signature is made anew."""
         return self.validity - self.refresh
 
+    def warnings(self) -> tuple[str, ...]:
+        """What is possible and unwise."""
+        if self.denial == "nsec3" and (self.nsec3_iterations or self.nsec3_salt):
+            return (
+                "NSEC3 with iterations or a salt costs validators and hides nothing:"
+                " RFC 9276 advises nsec3_iterations 0 and no nsec3_salt",
+            )
+        return ()
+
     @property
     def salt(self) -> bytes:
         """The NSEC3 salt as octets."""

@@ -52,6 +52,7 @@ from ..zone.tree import Blobs, ZoneRoot
 from .catalog import Catalog, Entry
 from .due import DueIndex, due_at
 from .head import Head, HeadKey, SignedHead
+from .second_check import NoChecks, SecondChecks, check_again
 
 #: The one ring there is; more come as more heads.
 RING = "stable"
@@ -96,6 +97,7 @@ class Publisher:
         head_lifetime: int,
         clock: Callable[[], float],
         blobs: Callable[[], Blobs],
+        second_checks: SecondChecks | None = None,
     ) -> None:
         self._store = store
         self._keystore = keystore
@@ -104,6 +106,7 @@ class Publisher:
         self._lifetime = head_lifetime
         self._clock = clock
         self._blobs = blobs
+        self._second_checks = second_checks or NoChecks()
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # held by who is next to get the other one
         self._index = DueIndex(store, policy)
@@ -241,6 +244,8 @@ class Publisher:
         else:
             signing = "unsigned"
             signed = publish_unsigned(blobs, tree, serial)
+        if settings.verify_command:
+            check_again(self._second_checks, settings.verify_command, signed)
         stats = signed.stats()
         return PublishedVersion(
             new_version_id(now, None if published is None else published.version),

@@ -9,6 +9,7 @@ Reading YAML and reporting mistakes is the library's :mod:`arca_dns.config`.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +19,8 @@ from arca_dns.dnssec.policy import Policy
 from arca_dns.errors import ConfigError, Place
 from arca_dns.retention import Rules
 from arca_dns.store.open import BACKENDS
+
+from .second_check import words_of
 
 #: An absolute path, as text: what is relative would depend on where the daemon was started.
 AbsolutePath = Annotated[str, Pattern(r"/.*[^/]", "an absolute path of a file or folder")]
@@ -205,7 +208,10 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Dnssec:
-    """How zones are signed; zones may differ by their own settings. *enabled* is what new zones get."""
+    """How zones are signed; zones may differ by their own settings. *enabled* is what new zones get.
+
+    *verify_command* are programs by name; a zone whose settings have such a name is published if that accepts it.
+    """
 
     enabled: bool = True
     algorithm: int = 13
@@ -221,11 +227,21 @@ class Dnssec:
     dnskey_ttl: WholeSeconds = 3600
     propagation_delay: WholeSeconds = 3600
     zonemd: bool = False
+    verify_command: Mapping[str, str] = field(default_factory=dict)
+    verify_timeout: Annotated[Seconds, Range(1, 86400)] = 300.0
     key_store: Literal["directory", "backend"] = "directory"
     key_directory: AbsolutePath = f"{STATE}/keys"
     master_key_file: AbsolutePath = f"{STATE}/master.key"
 
     def __post_init__(self) -> None:
+        places = []
+        for name, command in self.verify_command.items():
+            try:
+                words_of(command)
+            except ValueError as error:
+                places.append(Place(str(error), pointer=f"verify_command.{name}"))
+        if places:
+            raise ConfigError("a command is wrong", places)
         try:
             self.policy()
         except TypeError as error:

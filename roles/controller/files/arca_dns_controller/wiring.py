@@ -24,6 +24,7 @@ from arca_dns.store.waiting import WaitingStore
 
 from .config import ControllerConfig
 from .keys import key_files, keyring_of, master_key, open_keystore
+from .second_check import Commands
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +56,7 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
             policy=config.dnssec.policy(),
             head_lifetime=config.publish.head_lifetime,
             history=config.history.rules(),
+            second_checks=Commands(config.dnssec.verify_command, config.dnssec.verify_timeout),
         )
     except BaseException:
         store.close()

@@ -204,8 +204,8 @@ class EtcdStore:
 
         Also what large transactions left that did not come to their commit, and the cluster's own old revisions.
         """
+        oldest = self._clock() - self._grace  # before *keep* is read: what is written meanwhile stays
         kept = set(keep)
-        oldest = self._clock() - self._grace
         removed = 0
         born = self._born("")
         for items in self._pages(born, prefix_end_octets(born)):
