@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Random zones of every kind under random policies, keys and changes of both: the law of signing, and single corruptions.
+"""Random zones under random policies, keys and changes of both: the law of signing, and single corruptions.
 
 ``make fuzz`` runs this for as long as it is told; ``ARCA_DNS_FUZZ_EXAMPLES`` is the number of examples of one run.
 """
