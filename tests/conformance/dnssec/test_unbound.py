@@ -46,7 +46,7 @@ def random_text(seed: int) -> str:
     pick = random.Random(seed)
     lines = [PARENT, '@ TXT "apex"\n@ MX 10 mail\n*.wild TXT "star"\n*.wild A 192.0.2.9\nb.x\\.y.z A 192.0.2.8\n']
     lines += ["plain NS ns.plain\nns.plain A 127.0.0.9\n", "CNAME.a CNAME deep.er.a\ndeep.er.a TXT x\n"]
-    # No label that sorts ahead of "*": where it has names below it, NSD 4.6 denies the wildcard with its NSEC instead of
+    # No label that sorts ahead of "*": where it has names below it, NSD 4.6 denies the wildcard with its NSEC, not
     # with that of the last of them.
     words = ["a", "b", "c", "+", "\\.x", "\\255", "zz", "0" * 63, "_tcp"]
     owners = {".".join(pick.choice(words) for _ in range(pick.randrange(1, 4))) for _ in range(40)}
