@@ -17,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH ANSIBLE_COLLECTIONS_PATH
 
-.PHONY: help deps venv demo demo-down test test-unit test-conformance test-chaos chaos test-sanity test-molecule test-e2e lint fmt build docs bench clean
+.PHONY: help deps venv demo demo-down test test-unit test-conformance test-chaos chaos fuzz test-sanity test-molecule test-e2e lint fmt build docs bench clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,9 @@ test-chaos: venv ## Kill, race and starve controllers on every durable backend, 
 
 chaos: venv ## The same, 100 kills each and 8 writers with 250 changes each
 	@ARCA_CHAOS_ROUNDS=100 ARCA_CHAOS_CHANGES=250 python -m pytest tests/chaos -rP
+
+fuzz: venv ## Random zones, edits, keys and texts against the laws of reading and signing, for ARCA_FUZZ_SECONDS (3600)
+	@scripts/fuzz
 
 test-sanity: venv ## ansible-test sanity and units, in a scratch collection tree
 	@scripts/ansible-test

@@ -23,13 +23,18 @@ _WORD = re.compile(
     r"|(;.*)"
     r"|([()])"
     # A word may run into a quoted string: alpn="h2,h3".
-    rf'|("(?:[^"\\]|\\.)*"|(?:[^{_BLANK}\n"();\\]|\\.)+(?:"(?:[^"\\]|\\.)*")?)'
+    # Possessive: what a repetition would keep to go back over is a hundred times the text.
+    rf'|("(?:[^"\\]++|\\.)*+"|(?:[^{_BLANK}\n"();\\]++|\\.)++(?:"(?:[^"\\]++|\\.)*+")?)'
     r"|(.)",
 )
 _COMMENT, _PARENTHESIS, _TOKEN, _BAD = 1, 2, 3, 4
 
-# Once a parenthesis was found that is never closed, later ones are looked after for this many lines only.
+# Once a parenthesis was found that is never closed, the next is looked after for this many lines only, and each
+# further one for half as many.
 _PATIENCE = 100
+# No record has as many: its value holds 65535 octets, and a string of one takes two.
+_MOST_WORDS = 40_000
+_MOST_OPENED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Lexer:
             at += 1
             if not opened:
                 return Entry(words, at, problems, comment)
-        self._reach = _PATIENCE
+        self._reach = _PATIENCE if self._reach is None else max(self._reach // 2, 1)
         first = opened[0]
         never = Place("this '(' is never closed: add the ')' that belongs to it", first.line, first.column)
         # Read on behind the line where it opened, so that the lines below still get their checks.
@@ -90,13 +95,22 @@ class Lexer:
             word = Word(match.group(kind), at + 1, match.start() + 1)
             if kind == _TOKEN:
                 words.append(word)
+                if len(words) > _MOST_WORDS:
+                    problems.append(Place("this record goes on for too many words", word.line, word.column))
+                    opened.clear()
+                    return False
             elif kind == _PARENTHESIS:
                 if word.text == "(":
+                    if len(opened) == _MOST_OPENED:
+                        problems.append(Place("parentheses stand in one another too often", word.line, word.column))
+                        opened.clear()
+                        return False
                     opened.append(word)
                 elif opened:
                     opened.pop()
                 else:
                     problems.append(Place("this ')' has no '(' before it", word.line, word.column))
+                    return False
             else:
                 message = (
                     "this quoted string has no closing '\"' on its line"

@@ -101,6 +101,9 @@ def to_text(name: bytes) -> str:
     return ".".join(_label_text(label) for label in labels(name)) + "."
 
 
+_MOST_TEXT = 4 * 255  # every octet as an escape of four
+
+
 @lru_cache(maxsize=65536)
 def from_text(text: str, origin: bytes | None = ROOT) -> bytes:
     """Read *text* as a name; relative to *origin* unless it ends with a dot; ``@`` is the origin.
@@ -114,6 +117,8 @@ def from_text(text: str, origin: bytes | None = ROOT) -> bytes:
         return origin
     if not text:
         raise BadName("a domain name must not be empty")
+    if len(text) > _MOST_TEXT:
+        raise BadName(f"{text[:40] + '...'!r} is too long: a name has at most 255 octets (RFC 1035)")
     try:
         if text.isascii():
             parsed = dns.name.from_text(text, None)
@@ -169,6 +174,8 @@ class PlainNames(dict[bytes, bytes]):
         return name
 
     def _read(self, word: bytes) -> bytes:
+        if len(word) > 255:
+            raise ValueError
         labels = word.split(b".")
         tail = ROOT
         if labels[-1]:

@@ -27,6 +27,8 @@ _TTL = re.compile(r"(?:[0-9]+[wdhms])+", re.IGNORECASE)
 _TTL_PART = re.compile(r"([0-9]+)([wdhms])", re.IGNORECASE)
 _SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
 _UNDECODED = re.compile("[\udc80-\udcff]")
+#: After as many mistakes the rest of a file is not read.
+MAX_PLACES = 1000
 _BROKEN = b""  # the owner of lines whose owner is wrong; no name is empty
 
 
@@ -134,6 +136,9 @@ class Reader:
         lexer = Lexer(lines)
         at, end = 0, len(lines)
         while at < end:
+            if len(self.places) >= MAX_PLACES:
+                self.places.append(Place("too many mistakes: what follows was not read", at + 1))
+                return
             line = lines[at]
             if not line or line[0] == ";":
                 at += 1
