@@ -67,7 +67,7 @@ class Commands:
     def _execute(self, words: Sequence[str], folder: str) -> tuple[int | None, str]:
         """Exit status, ``None`` if time was up, and the last lines."""
         end = time.monotonic() + self._timeout
-        process = subprocess.Popen(  # noqa: S603 - an administrator's command, from the configuration
+        process = subprocess.Popen(
             words,
             cwd=folder,
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},
