@@ -58,8 +58,8 @@ from arca_dns.zone.tree import Blobs, ZoneRoot
 
 FEW_NAMES, FEW_ZONES = 1_000, 1_000
 SMALL, LARGE = names.from_text("small.test."), names.from_text("large.test.")
-#: Zones, documents or blobs that are made or copied together, and octets of blobs.
-CHUNK = 200
+#: Zones that are made and blobs that are copied together, documents that are committed together, and octets of blobs.
+CHUNK, DOCUMENTS = 200, 2_000
 OCTETS = 1 << 20
 #: Documents that are committed, and rows that are written, in turns.
 TURNS, COMMITS = 10, 20
@@ -72,10 +72,10 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} load {os.getloadavg()[0]:.1f}  {text}", file=sys.stderr, flush=True)
 
 
-def lots(items: Iterable[T]) -> Iterator[list[T]]:
-    """*items* in lists of ``CHUNK``."""
+def lots(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """*items* in lists of *size*."""
     source = iter(items)
-    while some := list(islice(source, CHUNK)):
+    while some := list(islice(source, size)):
         yield some
 
 
@@ -191,10 +191,10 @@ def load(source: Bench, target: Store) -> None:
     """Copy what *source* holds into the empty store *target*, blobs first."""
     for blobs in by_size(source.store.read_blobs(some) for some in lots(source.digests)):
         target.write_blobs(blobs)
-    for number, documents in enumerate(lots(everything(source.store, ""))):
+    for number, documents in enumerate(lots(everything(source.store, ""), DOCUMENTS)):
         target.commit(Transaction(writes={document.key: document.value for document in documents}))
-        if number % (50_000 // CHUNK) == 0:
-            say(f"  {number * CHUNK:,} documents")
+        if number % (50_000 // DOCUMENTS) == 0:
+            say(f"  {number * DOCUMENTS:,} documents")
 
 
 def by_size(parts: Iterable[Mapping[str, bytes]]) -> Iterator[dict[str, bytes]]:
