@@ -19,6 +19,7 @@ from typing import Protocol, cast
 from .dnssec.keys import ds_rdata
 from .dnssec.keystore import KeyStore
 from .dnssec.policy import Policy
+from .dnssec.workers import SERIAL, Workers
 from .documents import (
     Dirty,
     PublishedVersion,
@@ -37,7 +38,7 @@ from .documents import (
 )
 from .errors import AlreadyExists, ArcaError, ChecksFailed, Conflict, NotFound, PlanRefused, StaleVersion
 from .publish.head import HeadKey, SignedHead, mass_removal
-from .publish.publisher import RING, Publisher, load_source, next_serial, published_note
+from .publish.publisher import RING, Publisher, ZoneProgress, load_source, next_serial, published_note
 from .store.base import ABSENT, JsonObject, Store, Transaction
 from .store.common import everything
 from .zone import names, rr
@@ -121,6 +122,10 @@ class BlobCache:
         """Blobs for one operation."""
         return Blobs(self.read)
 
+    def open_for_many(self) -> Blobs:
+        """The same; new blobs are written before it ends, where they are too many to hold."""
+        return Blobs(self.read, write=self._store.write_blobs)
+
 
 class Service:
     """The controller's use cases on one store. Safe to call from any thread."""
@@ -134,6 +139,8 @@ class Service:
         policy: Policy | None = None,
         head_lifetime: int = 86400,
         clock: Callable[[], float] = time.time,
+        workers: Workers = SERIAL,
+        progress: ZoneProgress | None = None,
     ) -> None:
         self._store = store
         self._keystore = keystore
@@ -148,7 +155,9 @@ class Service:
             policy=self._policy,
             head_lifetime=head_lifetime,
             clock=clock,
-            blobs=self._cache.open,
+            blobs=self._cache.open_for_many,
+            workers=workers,
+            progress=progress,
         )
 
     @property

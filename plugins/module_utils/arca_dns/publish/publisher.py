@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias, cast
 
 from ..dnssec.keys import KeyPair, generate_keys
@@ -24,6 +25,7 @@ from ..dnssec.policy import Policy
 from ..dnssec.signer import publish_unsigned, resign, sign_zone
 from ..dnssec.verifier import verify_change, verify_zone
 from ..dnssec.window import epoch_of
+from ..dnssec.workers import SERIAL, Workers, no_progress
 from ..documents import (
     Dirty,
     PublishedVersion,
@@ -61,6 +63,9 @@ def next_serial(style: str, current: int, now: float) -> int:
     return (current + 1) & 0xFFFFFFFF or 1
 
 
+#: Told how far the signing of a large zone is: zone, what is being done, how much is done, of how much.
+ZoneProgress: TypeAlias = Callable[[bytes, str, int, int], None]
+
 #: Zones to sign, each with its note if it is dirty.
 _Work: TypeAlias = "dict[bytes, Document | None]"
 
@@ -88,6 +93,8 @@ class Publisher:
         head_lifetime: int,
         clock: Callable[[], float],
         blobs: Callable[[], Blobs],
+        workers: Workers = SERIAL,
+        progress: ZoneProgress | None = None,
     ) -> None:
         self._store = store
         self._keystore = keystore
@@ -96,6 +103,8 @@ class Publisher:
         self._lifetime = head_lifetime
         self._clock = clock
         self._blobs = blobs
+        self._workers = workers
+        self._progress = progress
         self._lock = threading.Lock()
 
     # -- what is published ----------------------------------------------------------------
@@ -206,14 +215,16 @@ class Publisher:
             keys = self._keys(zone, policy)
             epoch = epoch_of(policy, int(now))
             signing = _fingerprint(policy, keys)
+            workers = self._workers
+            tell = no_progress if self._progress is None else partial(self._progress, zone)
             if published is not None and published.signing == signing:
                 before = ZoneRoot.load(blobs, published.root)
                 old = ZoneRoot.load(blobs, published.source_root)
-                signed = resign(blobs, old, tree, before, keys, policy, epoch, serial)
-                verify_change(before, signed, int(now))
+                signed = resign(blobs, old, tree, before, keys, policy, epoch, serial, workers=workers, progress=tell)
+                verify_change(before, signed, int(now), workers=workers, progress=tell)
             else:
-                signed = sign_zone(blobs, tree, keys, policy, epoch, serial)
-                verify_zone(signed, int(now))
+                signed = sign_zone(blobs, tree, keys, policy, epoch, serial, workers=workers, progress=tell)
+                verify_zone(signed, int(now), workers=workers, progress=tell)
         else:
             signing = "unsigned"
             signed = publish_unsigned(blobs, tree, serial)

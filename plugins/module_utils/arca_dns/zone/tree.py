@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from struct import Struct, error as StructError
 
@@ -23,6 +23,7 @@ from . import names, rr
 NEVER = 0xFFFFFFFF
 FANOUT_BITS = 6  # 64 owners a leaf, 64 children a node, on average
 _INNER = b"arcaN1"
+_WAITING_BYTES = 32 << 20  # blobs that wait before they are written early
 _INNER_KEPT = 1024  # nodes kept as objects: a change in a large zone reads the same few again and again
 _ZONE = b"arcaZ1"
 _ENTRY = Struct(">32sQQL")  # digest, owners, records, earliest RRSIG expiry
@@ -48,10 +49,18 @@ class Blobs:
     """Blobs read through a cache, and the new ones that wait to be written (``pending``).
 
     *read* takes digests (hex) and returns what it has. Bytes are checked against their digest when they come in.
+    With *write*, blobs that wait are written as soon as they are many; the last ones are the caller's to write.
     """
 
-    def __init__(self, read: Callable[[list[str]], Mapping[str, bytes]], cache_bytes: int = 64 << 20) -> None:
+    def __init__(
+        self,
+        read: Callable[[list[str]], Mapping[str, bytes]],
+        cache_bytes: int = 64 << 20,
+        write: Callable[[Mapping[str, bytes]], None] | None = None,
+    ) -> None:
         self._read = read
+        self._write = write
+        self._waiting = 0
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._cached = 0
         self._limit = cache_bytes
@@ -95,15 +104,38 @@ class Blobs:
     def put(self, data: bytes) -> str:
         """Add a blob; returns its digest."""
         digest = hashlib.sha256(data).hexdigest()
-        if digest not in self._cache:
-            self.pending[digest] = data
+        self.put_as(digest, data)
         return digest
+
+    def put_as(self, digest: str, data: bytes) -> None:
+        """Add a blob whose digest was computed already."""
+        if digest in self._cache or digest in self.pending:
+            return
+        self.pending[digest] = data
+        if self._write is not None:
+            self._waiting += len(data)
+            if self._waiting > _WAITING_BYTES:
+                self._write(self.pending)
+                self.pending = {}
+                self._waiting = 0
+
+    def several(self, digests: Sequence[str]) -> list[bytes]:
+        """The blobs *digests*, read in one go and not kept. Raises :class:`MissingBlob` or :class:`CorruptBlob`."""
+        wanted = [digest for digest in digests if digest not in self.pending and digest not in self._cache]
+        found = self._read(wanted) if wanted else {}
+        for digest in wanted:
+            if digest not in found:
+                raise MissingBlob(f"blob {digest} is missing")
+            if hashlib.sha256(found[digest]).hexdigest() != digest:
+                raise CorruptBlob(f"blob {digest} does not hash to its name")
+        return [found[digest] if digest in found else self.get(digest) for digest in digests]
 
     def settle(self) -> None:
         """Forget that the pending blobs are new, once they are written."""
         for digest, data in self.pending.items():
             self._keep(digest, data)
         self.pending = {}
+        self._waiting = 0
 
     def _keep(self, digest: str, data: bytes) -> None:
         self._cache[digest] = data
@@ -125,6 +157,41 @@ def _level(owner: bytes) -> int:
     """How many levels of nodes begin at *owner*, from its hash alone."""
     value = int.from_bytes(hashlib.blake2b(owner, digest_size=8).digest(), "big") | 1 << 63
     return ((value & -value).bit_length() - 1) // FANOUT_BITS
+
+
+def begins_leaf(owner: bytes) -> bool:
+    """Whether *owner* is the first of its leaf in every tree that it stands in."""
+    return _level(owner) >= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf that was made apart from its tree."""
+
+    first: bytes
+    digest: str
+    stats: Stats
+    data: bytes
+
+    @classmethod
+    def of(cls, first: bytes, data: bytes) -> Leaf:
+        """The leaf of the RRs *data*, which *first* owns the first of."""
+        return cls(first, hashlib.sha256(data).hexdigest(), _leaf_stats(data), data)
+
+
+def make_leaves(items: Iterable[tuple[bytes, bytes]]) -> Iterator[Leaf]:
+    """The leaves of *items* (owner, RRs), in canonical order; a run of items that begins a leaf gives whole leaves."""
+    run: list[bytes] = []
+    first = b""
+    for owner, data in items:
+        if run and _level(owner) >= 1:
+            yield Leaf.of(first, b"".join(run))
+            run = []
+        if not run:
+            first = owner
+        run.append(data)
+    if run:
+        yield Leaf.of(first, b"".join(run))
 
 
 def _leaf_stats(data: bytes) -> Stats:
@@ -252,23 +319,19 @@ class Tree:
         entries = cls._leaves(blobs, items)
         return cls(blobs, cls._join(blobs, entries, 1))
 
+    @classmethod
+    def of_leaves(cls, blobs: Blobs, leaves: Iterable[Leaf]) -> Tree:
+        """A tree of all its leaves, in order, as :func:`make_leaves` makes them."""
+        return cls(blobs, cls._join(blobs, [cls._entry(blobs, leaf) for leaf in leaves], 1))
+
+    @classmethod
+    def _leaves(cls, blobs: Blobs, items: Iterable[tuple[bytes, bytes]]) -> list[_Entry]:
+        return [cls._entry(blobs, leaf) for leaf in make_leaves(items)]
+
     @staticmethod
-    def _leaves(blobs: Blobs, items: Iterable[tuple[bytes, bytes]]) -> list[_Entry]:
-        entries: list[_Entry] = []
-        run: list[bytes] = []
-        first = b""
-        for owner, data in items:
-            if run and _level(owner) >= 1:
-                leaf = b"".join(run)
-                entries.append(_Entry(first, blobs.put(leaf), _leaf_stats(leaf)))
-                run = []
-            if not run:
-                first = owner
-            run.append(data)
-        if run:
-            leaf = b"".join(run)
-            entries.append(_Entry(first, blobs.put(leaf), _leaf_stats(leaf)))
-        return entries
+    def _entry(blobs: Blobs, leaf: Leaf) -> _Entry:
+        blobs.put_as(leaf.digest, leaf.data)
+        return _Entry(leaf.first, leaf.digest, leaf.stats)
 
     @staticmethod
     def _nodes(blobs: Blobs, children: list[_Entry], height: int) -> list[_Entry]:
@@ -374,6 +437,32 @@ class Tree:
                     yield self._blobs.get(digest)
                 else:
                     stack.extend(child.digest for child in reversed(children))
+
+    def runs(self, owners: int) -> Iterator[list[bytes]]:
+        """Runs of leaves in order, of about so many *owners* each, each run read in one go."""
+        if self.root is None:
+            return
+        children = self._children(self.root)
+        if children is None:
+            yield [self._blobs.get(self.root)]
+            return
+        run: list[str] = []
+        count = 0
+        for entry in self._leaf_entries(children, self.height):
+            run.append(entry.digest)
+            count += entry.stats.owners
+            if count >= owners:
+                yield self._blobs.several(run)
+                run, count = [], 0
+        if run:
+            yield self._blobs.several(run)
+
+    def _leaf_entries(self, entries: list[_Entry], height: int) -> Iterator[_Entry]:
+        for entry in entries:
+            if height == 1:
+                yield entry
+            else:
+                yield from self._leaf_entries(self._children(entry.digest) or [], height - 1)
 
     def counted_leaves(self) -> Iterator[tuple[bytes, int]]:
         """The leaves' bytes in order, each with its number of RRs, which a transfer's messages state."""

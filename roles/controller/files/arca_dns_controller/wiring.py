@@ -23,6 +23,8 @@ from arca_dns.store.open import open_store
 from arca_dns.store.waiting import WaitingStore
 
 from .config import ControllerConfig
+from .signing_log import SigningLog
+from .workers import Processes
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +54,8 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
             head_key,
             policy=config.dnssec.policy(),
             head_lifetime=config.publish.head_lifetime,
+            workers=Processes(),
+            progress=SigningLog(),
         )
     except BaseException:
         store.close()
