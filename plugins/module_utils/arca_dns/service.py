@@ -45,7 +45,7 @@ from .zone import names, rr
 from .zone.changes import Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
 from .zone.checks import check, check_ttls
 from .zone.content import Overlay, TreeView
-from .zone.tree import Blobs, ZoneRoot
+from .zone.tree import Blobs, Parsed, ZoneRoot
 
 _ATTEMPTS = 5
 _CACHE_BYTES = 128 << 20
@@ -92,6 +92,7 @@ class BlobCache:
         self._limit = limit
         self._held: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
+        self._parsed = Parsed()
         self._lock = threading.Lock()
 
     def read(self, digests: Iterable[str]) -> dict[str, bytes]:
@@ -120,11 +121,11 @@ class BlobCache:
 
     def open(self) -> Blobs:
         """Blobs for one operation."""
-        return Blobs(self.read)
+        return Blobs(self.read, parsed=self._parsed)
 
     def open_for_many(self) -> Blobs:
         """The same; new blobs are written before it ends, where they are too many to hold."""
-        return Blobs(self.read, write=self._store.write_blobs)
+        return Blobs(self.read, write=self._store.write_blobs, parsed=self._parsed)
 
 
 class Service:

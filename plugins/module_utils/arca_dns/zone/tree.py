@@ -12,6 +12,7 @@ apex, names, NSEC3. What the RRs mean is not known here beyond the expiry in an 
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ FANOUT_BITS = 6  # 64 owners a leaf, 64 children a node, on average
 _INNER = b"arcaN1"
 _WAITING_BYTES = 32 << 20  # blobs that wait before they are written early
 _INNER_KEPT = 1024  # nodes kept as objects: a change in a large zone reads the same few again and again
+_LEAVES_KEPT = 256
+_FEW = 8
 _ZONE = b"arcaZ1"
 _ENTRY = Struct(">32sQQL")  # digest, owners, records, earliest RRSIG expiry
 
@@ -45,6 +48,25 @@ class Stats:
         )
 
 
+class LeafIndex:
+    """The owners of one leaf; not to be altered."""
+
+    __slots__ = ("data", "keys", "owners")
+
+    def __init__(self, leaf: bytes) -> None:
+        self.data = dict(owners_of(leaf))
+        self.owners = list(self.data)
+        self.keys = [names.sort_key(owner) for owner in self.owners]
+
+
+class Parsed:
+    """Nodes that were read lately, as objects; Blobs of one store may share them."""
+
+    def __init__(self) -> None:
+        self.inner: dict[str, list[_Entry]] = {}
+        self.leaves: dict[str, LeafIndex] = {}
+
+
 class Blobs:
     """Blobs read through a cache, and the new ones that wait to be written (``pending``).
 
@@ -57,6 +79,7 @@ class Blobs:
         read: Callable[[list[str]], Mapping[str, bytes]],
         cache_bytes: int = 64 << 20,
         write: Callable[[Mapping[str, bytes]], None] | None = None,
+        parsed: Parsed | None = None,
     ) -> None:
         self._read = read
         self._write = write
@@ -64,7 +87,7 @@ class Blobs:
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._cached = 0
         self._limit = cache_bytes
-        self._inner: dict[str, list[_Entry]] = {}
+        self._parsed = parsed or Parsed()
         self.pending: dict[str, bytes] = {}
 
     @classmethod
@@ -91,14 +114,25 @@ class Blobs:
 
     def children(self, digest: str) -> list[_Entry] | None:
         """The children of the inner node *digest*, not to be altered; ``None`` for a leaf."""
-        found = self._inner.get(digest)
+        inner = self._parsed.inner
+        found = inner.get(digest)
         if found is None:
             data = self.get(digest)
             if not is_inner(data):
                 return None
-            if len(self._inner) >= _INNER_KEPT:
-                self._inner.clear()
-            found = self._inner[digest] = _inner(data)[1]
+            if len(inner) >= _INNER_KEPT:
+                inner.clear()
+            found = inner[digest] = _inner(data)[1]
+        return found
+
+    def leaf(self, digest: str) -> LeafIndex:
+        """The owners of the leaf *digest*, kept for those who ask for single ones."""
+        leaves = self._parsed.leaves
+        found = leaves.get(digest)
+        if found is None:
+            if len(leaves) >= _LEAVES_KEPT:
+                leaves.clear()
+            found = leaves[digest] = LeafIndex(self.get(digest))
         return found
 
     def put(self, data: bytes) -> str:
@@ -390,21 +424,12 @@ class Tree:
 
     def get(self, owner: bytes) -> bytes | None:
         """The RRs of *owner*, or ``None``."""
-        leaf = self._leaf_for(names.sort_key(owner))
-        if leaf is None:
-            return None
-        for found, data in owners_of(leaf):
-            if found == owner:
-                return data
-        return None
-
-    def _leaf_for(self, key: bytes) -> bytes | None:
         if self.root is None:
             return None
-        digest = self.root
+        key, digest = names.sort_key(owner), self.root
         while (children := self._children(digest)) is not None:
             digest = children[_covering(children, key)].digest
-        return self._blobs.get(digest)
+        return self._blobs.leaf(digest).data.get(owner)
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         return self.items()
@@ -418,9 +443,12 @@ class Tree:
     def _items(self, digest: str, key: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         children = self._children(digest)
         if children is None:
-            for owner, data in owners_of(self._blobs.get(digest)):
-                if key is None or names.sort_key(owner) > key:
-                    yield owner, data
+            if key is None:
+                yield from owners_of(self._blobs.get(digest))
+                return
+            leaf = self._blobs.leaf(digest)
+            for owner in leaf.owners[bisect_right(leaf.keys, key) :]:
+                yield owner, leaf.data[owner]
             return
         start = 0 if key is None else _covering(children, key)
         for i, child in enumerate(children[start:]):
@@ -497,10 +525,10 @@ class Tree:
     def _reversed(self, digest: str, key: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         children = self._children(digest)
         if children is None:
-            items = list(owners_of(self._blobs.get(digest)))
-            for owner, data in items[::-1]:
-                if key is None or names.sort_key(owner) < key:
-                    yield owner, data
+            leaf = self._blobs.leaf(digest)
+            end = len(leaf.keys) if key is None else bisect_left(leaf.keys, key)
+            for owner in leaf.owners[:end][::-1]:
+                yield owner, leaf.data[owner]
             return
         last = len(children) - 1 if key is None else _covering(children, key)
         for i in range(last, -1, -1):
@@ -604,14 +632,19 @@ class Tree:
             content: dict[bytes, bytes] = {}
             for entry in entries:
                 gone[entry.first] = None
-                content.update(owners_of(self._blobs.get(entry.digest)))
+                content.update(self._blobs.leaf(entry.digest).data)
+            added = False
             for owner in owners:
                 data = edits[owner]
                 if data:
+                    added = added or owner not in content
                     content[owner] = data
                 else:
                     content.pop(owner, None)
-            items = sorted(content.items(), key=lambda item: names.sort_key(item[0]))
+            # Leaves come in order and keep it where only what they have changes.
+            items: Iterable[tuple[bytes, bytes]] = content.items()
+            if added:
+                items = sorted(items, key=lambda item: names.sort_key(item[0]))
             come.update((entry.first, entry) for entry in self._leaves(self._blobs, items))
         return gone, come
 
@@ -669,7 +702,15 @@ def _covering(children: list[_Entry], key: bytes) -> int:
 
 def _merge(children: list[_Entry], gone: Mapping[bytes, None], come: Mapping[bytes, _Entry]) -> list[_Entry]:
     kept = [child for child in children if child.first not in gone and child.first not in come]
-    return sorted([*kept, *come.values()], key=lambda entry: names.sort_key(entry.first))
+    if len(come) > _FEW:
+        return sorted([*kept, *come.values()], key=_entry_key)
+    for entry in come.values():
+        insort(kept, entry, key=_entry_key)
+    return kept
+
+
+def _entry_key(entry: _Entry) -> bytes:
+    return names.sort_key(entry.first)
 
 
 def diff(old: Tree, new: Tree) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
