@@ -110,22 +110,26 @@ class BlobCache:
         if missing:
             fetched = self._store.read_blobs(missing)
             found.update(fetched)
-            with self._lock:
-                for digest, data in fetched.items():
-                    if digest not in self._held:
-                        self._held[digest] = data
-                        self._size += len(data)
-                while self._size > self._limit and len(self._held) > 1:
-                    self._size -= len(self._held.popitem(last=False)[1])
+            self.keep(fetched)
         return found
+
+    def keep(self, blobs: Mapping[str, bytes]) -> None:
+        """Hold *blobs*, which the store has."""
+        with self._lock:
+            for digest, data in blobs.items():
+                if digest not in self._held:
+                    self._held[digest] = data
+                    self._size += len(data)
+            while self._size > self._limit and len(self._held) > 1:
+                self._size -= len(self._held.popitem(last=False)[1])
 
     def open(self) -> Blobs:
         """Blobs for one operation."""
-        return Blobs(self.read, parsed=self._parsed)
+        return Blobs(self.read, parsed=self._parsed, settled=self.keep)
 
     def open_for_many(self) -> Blobs:
         """The same; new blobs are written before it ends, where they are too many to hold."""
-        return Blobs(self.read, write=self._store.write_blobs, parsed=self._parsed)
+        return Blobs(self.read, write=self._store.write_blobs, parsed=self._parsed, settled=self.keep)
 
 
 class Service:

@@ -71,7 +71,8 @@ class Blobs:
     """Blobs read through a cache, and the new ones that wait to be written (``pending``).
 
     *read* takes digests (hex) and returns what it has. Bytes are checked against their digest when they come in.
-    With *write*, blobs that wait are written as soon as they are many; the last ones are the caller's to write.
+    With *write*, blobs that wait are written as soon as they are many; the last ones are the caller's to write, and
+    *settled* is told of them when that is done.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Blobs:
         cache_bytes: int = 64 << 20,
         write: Callable[[Mapping[str, bytes]], None] | None = None,
         parsed: Parsed | None = None,
+        settled: Callable[[Mapping[str, bytes]], None] | None = None,
     ) -> None:
         self._read = read
         self._write = write
@@ -88,6 +90,7 @@ class Blobs:
         self._cached = 0
         self._limit = cache_bytes
         self._parsed = parsed or Parsed()
+        self._settled = settled
         self.pending: dict[str, bytes] = {}
 
     @classmethod
@@ -166,6 +169,8 @@ class Blobs:
 
     def settle(self) -> None:
         """Forget that the pending blobs are new, once they are written."""
+        if self._settled is not None:
+            self._settled(self.pending)
         for digest, data in self.pending.items():
             self._keep(digest, data)
         self.pending = {}
