@@ -27,7 +27,7 @@ from threading import Event, Thread
 from typing import NamedTuple
 
 from bench_parse import zone
-from live_signers import changes
+from support.live_signers import changes
 
 SIZES = (1_000, 20_000)
 FULL = (1_000, 100_000, 1_000_000)

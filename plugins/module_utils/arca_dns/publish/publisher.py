@@ -15,7 +15,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias, cast
 
@@ -54,6 +54,8 @@ from .head import Head, HeadKey, SignedHead
 RING = "stable"
 #: How often a publication is computed anew because writers or another controller were faster.
 _ATTEMPTS = 10
+#: Records from which on a first signing takes long enough that other zones must not wait for it.
+_LONG = 20_000
 
 
 def next_serial(style: str, current: int, now: float) -> int:
@@ -106,6 +108,8 @@ class Publisher:
         self._workers = workers
         self._progress = progress
         self._lock = threading.Lock()
+        self._long_lock = threading.Lock()  # taken before the other one
+        self._signed_ahead: dict[bytes, _Ready] = {}
 
     # -- what is published ----------------------------------------------------------------
 
@@ -130,21 +134,62 @@ class Publisher:
     # -- publishing -------------------------------------------------------------------------
 
     def publish(self, waiting: bytes | None = None) -> None:
-        """Publish every dirty zone. Returns at once if *waiting* was published by somebody else meanwhile."""
+        """Publish every dirty zone. Returns at once if *waiting* was published by somebody else meanwhile.
+
+        The first signing of a large zone does not keep other zones waiting: they are published while it lasts.
+        """
+        if waiting is not None and self._is_long(waiting):
+            self._publish_long(waiting)
+            return
         with self._lock:
             if waiting is not None and self._store.get(dirty_key(waiting)) is None:
                 return
             self._run(self._waiting)
+        if waiting is None:
+            self._publish_all_long()
 
     def maintain(self) -> None:
         """Publish what is dirty, re-sign what is due, renew the head when half its life is over."""
         with self._lock:
             self._run(self._waiting_or_due)
+        self._publish_all_long()
+
+    def _is_long(self, zone: bytes) -> bool:
+        """Whether *zone* is large and was never published."""
+        source = self._store.get(zone_key(zone))
+        if source is None or _source(source).records < _LONG:
+            return False
+        return self._store.get(published_key(zone)) is None
+
+    def _publish_all_long(self) -> None:
+        for note in everything(self._store, "dirty/"):
+            zone = names.from_text(str(note.value["name"]))
+            if self._is_long(zone):
+                self._publish_long(zone)
+
+    def _publish_long(self, zone: bytes) -> None:
+        """Sign *zone* while others are published, then publish it with them."""
+        with self._long_lock:
+            note = self._store.get(dirty_key(zone))
+            if note is not None and self._is_long(zone):
+                blobs = self._blobs()
+                made = self._prepare(blobs, zone, note)
+                if made is None:
+                    return
+                self._store.write_blobs(blobs.pending)
+                self._signed_ahead[zone] = made
+            try:
+                with self._lock:
+                    self._run(self._waiting)
+            finally:
+                self._signed_ahead.pop(zone, None)
 
     def _waiting(self) -> tuple[_Work, bool]:
         """The zones that are dirty, with their notes, and whether a head is wanted all the same."""
-        notes = everything(self._store, "dirty/")
-        return {names.from_text(str(note.value["name"])): note for note in notes}, self.head() is None
+        notes = {names.from_text(str(note.value["name"])): note for note in everything(self._store, "dirty/")}
+        ahead = self._signed_ahead
+        work: _Work = {zone: note for zone, note in notes.items() if zone in ahead or not self._is_long(zone)}
+        return work, self.head() is None
 
     def _waiting_or_due(self) -> tuple[_Work, bool]:
         """The same, with the zones that are to be signed again."""
@@ -195,6 +240,11 @@ class Publisher:
         source = self._store.get(zone_key(zone))
         if source is None:
             return None if published is None and note is None else _Ready(zone, note, expected, None)
+        made = self._signed_ahead.get(zone)
+        if made is not None and made.expected == expected:
+            # Where the zone was written again meanwhile its note stays, for the next publication.
+            same = note is not None and made.note is not None and note.revision == made.note.revision
+            return made if same else replace(made, note=None)
         try:
             version = self.sign(blobs, zone, _source(source), None if published is None else _published(published))
         except ArcaError as error:
