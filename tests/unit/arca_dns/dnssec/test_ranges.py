@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from arca_dns.dnssec import ranges
+from arca_dns.dnssec import denial, ranges
+from arca_dns.dnssec.keys import generate_keys
 from arca_dns.dnssec.signer import sign_zone
 from arca_dns.dnssec.verifier import verify_zone
 from arca_dns.dnssec.window import epoch_of
 from arca_dns.errors import ArcaError, Place, VerificationFailed
 from arca_dns.zone import names, tree
 from arca_dns.zone.tree import Blobs, Tree, ZoneRoot
-from dnssec_zones import APEX, DENIALS, EVERYTHING, NOW, ORIGIN, a, build, dname, ds, ns, txt
+from dnssec_zones import APEX, DENIALS, EVERYTHING, NOW, ORIGIN, a, build, dname, ds, fixed_random, ns, txt, wire
 
 WHOLE = 1 << 30
 SERIAL = 7
@@ -132,15 +133,14 @@ def test_a_flipped_bit_is_found_in_a_later_run(policy: Any, keys: Any, monkeypat
 
 
 def test_two_names_with_one_hash_in_different_runs_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    from arca_dns.dnssec import denial
-    from arca_dns.dnssec.keys import generate_keys
-    from dnssec_zones import fixed_random, wire
-
     policy = DENIALS["nsec3"]
     keys = generate_keys(policy, ORIGIN, (), fixed_random(1), lambda: NOW)
     hashed = denial.hash_name
-    same = {wire("z1"): wire("z28")}
-    monkeypatch.setattr(denial, "hash_name", lambda name, *rest: hashed(same.get(name, name), *rest))
+
+    def colliding(name: bytes, iterations: int = 0, salt: bytes = b"") -> bytes:
+        return hashed(wire("z28") if name == wire("z1") else name, iterations, salt)
+
+    monkeypatch.setattr(denial, "hash_name", colliding)
     monkeypatch.setattr(ranges, "OWNERS", 1)
     with pytest.raises(ArcaError, match="same NSEC3 hash"):
         signed(Blobs.memory(), policy, keys)
