@@ -24,6 +24,7 @@ from .collection import Collected, collect
 from .dnssec.keys import ds_rdata
 from .dnssec.keystore import KeyStore
 from .dnssec.policy import Policy
+from .dnssec.workers import SERIAL, Workers
 from .documents import (
     Deleted,
     PublishedVersion,
@@ -39,7 +40,7 @@ from .documents import (
 )
 from .errors import ArcaError, Conflict, CorruptBlob, NotFound, PlanRefused
 from .publish.head import HeadKey, SignedHead
-from .publish.publisher import RING, Publisher, load_source, published_note
+from .publish.publisher import RING, Publisher, ZoneProgress, load_source, published_note
 from .publish.second_check import NoChecks, SecondChecks
 from .retention import Retained, Retention, Rules
 from .store.base import JsonObject, Store, Transaction
@@ -49,7 +50,7 @@ from .writing import Create, Delete, Edit, Operation, Permit, Planner, Prepared,
 from .zone import names, rr
 from .zone.changes import Change, Plan, RRsetDiff, tree_diffs
 from .zone.content import TreeView
-from .zone.tree import Blobs, ZoneRoot
+from .zone.tree import Blobs, Parsed, ZoneRoot
 
 _ATTEMPTS = 5
 _CACHE_BYTES = 128 << 20
@@ -91,6 +92,7 @@ class BlobCache:
         self._limit = limit
         self._held: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
+        self._parsed = Parsed()
         self._lock = threading.Lock()
 
     def read(self, digests: Iterable[str], *, damaged: bool = True) -> dict[str, bytes]:
@@ -109,18 +111,28 @@ class BlobCache:
             fetched = self._store.read_blobs(missing)
             whole = {digest: data for digest, data in fetched.items() if _whole(digest, data)}
             found.update(fetched if damaged else whole)
-            with self._lock:
-                for digest, data in whole.items():
-                    if digest not in self._held:
-                        self._held[digest] = data
-                        self._size += len(data)
-                while self._size > self._limit and len(self._held) > 1:
-                    self._size -= len(self._held.popitem(last=False)[1])
+            self.keep(whole)
         return found
+
+    def keep(self, blobs: Mapping[str, bytes]) -> None:
+        """Hold *blobs*, which the store has."""
+        with self._lock:
+            for digest, data in blobs.items():
+                if digest not in self._held:
+                    self._held[digest] = data
+                    self._size += len(data)
+            while self._size > self._limit and len(self._held) > 1:
+                self._size -= len(self._held.popitem(last=False)[1])
 
     def open(self) -> Blobs:
         """Blobs for one operation."""
-        return Blobs(self.read, hint=_DAMAGE_HINT)
+        return Blobs(self.read, hint=_DAMAGE_HINT, parsed=self._parsed, settled=self.keep)
+
+    def open_for_many(self) -> Blobs:
+        """The same; new blobs are written before it ends, where they are too many to hold."""
+        return Blobs(
+            self.read, hint=_DAMAGE_HINT, write=self._store.write_blobs, parsed=self._parsed, settled=self.keep
+        )
 
 
 class Service:
@@ -137,6 +149,8 @@ class Service:
         history: Rules | None = None,
         clock: Callable[[], float] = time.time,
         second_checks: SecondChecks | None = None,
+        workers: Workers = SERIAL,
+        progress: ZoneProgress | None = None,
     ) -> None:
         checks = second_checks or NoChecks()
         self._fenced = FencedStore(store)
@@ -153,8 +167,10 @@ class Service:
             policy=self._policy,
             head_lifetime=head_lifetime,
             clock=clock,
-            blobs=self._cache.open,
             second_checks=checks,
+            blobs=self._cache.open_for_many,
+            workers=workers,
+            progress=progress,
         )
         self._planner = Planner(store, keystore, self.publisher, self._policy, checks, clock)
         self._retention = Retention(self._store, keystore, self.publisher, history or Rules(), clock)

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 
 from ..errors import CorruptBlob
 from ..zone import names, rr
-from ..zone.tree import ZoneRoot
 from . import denial
 from .authority import Kind, Slice, first_rdata, nsec_types, slices, types_of
 from .denial import Nsec3, Nsec3Parameters
@@ -22,15 +21,22 @@ from .signatures import Problems, ZoneKeys, check_signatures
 class OwnerChecks:
     """The checks of single owners of one zone, and what they share."""
 
-    def __init__(
-        self, zone: ZoneRoot, keys: ZoneKeys, parameters: Nsec3Parameters | None, denial_ttl: int, problems: Problems
-    ) -> None:
-        self.zone = zone
-        self.origin = zone.origin
+    def __init__(self, keys: ZoneKeys, parameters: Nsec3Parameters | None, denial_ttl: int, problems: Problems) -> None:
+        self.origin = keys.origin
         self.keys = keys
         self.parameters = parameters
         self.ttl = denial_ttl
         self.problems = problems
+
+    def in_order(self, owner: bytes, last: bytes | None, *, apex: bool) -> bool:
+        """Check that *owner* belongs into the tree where it stands, behind *last*."""
+        if not names.is_at_or_below(owner, self.origin) or apex != (owner == self.origin):
+            self.problems.add(owner, None, "does not belong here in the zone")
+            return False
+        if last is not None and names.sort_key(owner) <= names.sort_key(last):
+            self.problems.add(owner, None, f"stands behind {names.to_text(last)}, which is not canonical order")
+            return False
+        return True
 
     def check_node(self, owner: bytes, kind: Kind, pieces: list[Slice]) -> None:
         """Check the RRsets and signatures of a name, its NSEC left aside."""

@@ -72,6 +72,17 @@ class Problems:
             self._seen.add(place)
             self._places.append(place)
 
+    def found(self) -> tuple[int, tuple[Place, ...]]:
+        """How many there were, and those that were kept: what :meth:`take` takes."""
+        return self._count, tuple(self._places)
+
+    def take(self, found: tuple[int, Iterable[Place]]) -> None:
+        """Add what was found elsewhere in the zone."""
+        count, places = found
+        self._count += count
+        self._places += [place for place in places if place not in self._seen][: _PLACES - len(self._places)]
+        self._seen.update(self._places)
+
     def settle(self) -> None:
         """Raise ``VerificationFailed`` if there were any."""
         if self._count:

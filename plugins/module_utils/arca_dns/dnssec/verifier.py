@@ -10,8 +10,6 @@ are checked in :mod:`.owners`, signatures in :mod:`.signatures`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from ..zone import names, rr
 from ..zone.tree import NEVER, ZoneRoot, diff
 from . import denial, zonemd
@@ -19,45 +17,64 @@ from .authority import (
     Authority,
     Kind,
     Slice,
-    Walk,
     first_rdata,
-    hashed_types,
-    types_of,
 )
 from .denial import Nsec3Parameters
 from .owners import OwnerChecks, bitmap_of, following_hash, nsec3_of, pieces_of
 from .signatures import Problems, ZoneKeys, verify_rrset
+from .whole import Checks, verify_whole
+from .workers import SERIAL, Progress, Workers, no_progress
 
 __all__ = ["verify_change", "verify_rrset", "verify_zone"]
 
 
-def verify_zone(zone: ZoneRoot, now: int | None, *, minimum_validity: int = 0) -> None:
-    """Verify all of *zone* against its own DNSKEY RRset. Raises ``VerificationFailed``.
+def verify_zone(
+    zone: ZoneRoot,
+    now: int | None,
+    *,
+    minimum_validity: int = 0,
+    workers: Workers = SERIAL,
+    progress: Progress = no_progress,
+) -> None:
+    """Verify all of *zone* against its own DNSKEY RRset, shared out to *workers*. Raises ``VerificationFailed``.
 
     At *now* (unix seconds; ``None`` leaves times alone) every signature must be valid, and stay so for
     *minimum_validity* seconds.
     """
     problems = Problems(zone.origin)
-    verifier = _open(zone, now, minimum_validity, problems)
-    if verifier is not None:
-        verifier.whole()
+    checks = _open(zone, now, minimum_validity, problems)
+    if checks is not None:
+        _whole(zone, checks, problems, workers, progress)
     problems.settle()
 
 
-def verify_change(old: ZoneRoot, new: ZoneRoot, now: int | None, *, minimum_validity: int = 0) -> None:
+def verify_change(
+    old: ZoneRoot,
+    new: ZoneRoot,
+    now: int | None,
+    *,
+    minimum_validity: int = 0,
+    workers: Workers = SERIAL,
+    progress: Progress = no_progress,
+) -> None:
     """Verify *new* where it differs from *old*, which was verified; all of it if keys or chain parameters differ.
 
     Raises ``VerificationFailed``. What both have in common is not read, but for the earliest expiry, which trees keep,
     and for the digest of a zone that has a ZONEMD.
     """
     problems = Problems(new.origin)
-    verifier = _open(new, now, minimum_validity, problems)
-    if verifier is not None:
+    checks = _open(new, now, minimum_validity, problems)
+    if checks is not None:
         if _comparable(old, new):
-            verifier.changes(old)
+            _Verifier(new, checks, problems).changes(old)
         else:
-            verifier.whole()
+            _whole(new, checks, problems, workers, progress)
     problems.settle()
+
+
+def _whole(zone: ZoneRoot, checks: Checks, problems: Problems, workers: Workers, progress: Progress) -> None:
+    verify_whole(zone, checks, problems, workers, progress)
+    zonemd.check(zone, problems)
 
 
 def _comparable(old: ZoneRoot, new: ZoneRoot) -> bool:
@@ -93,8 +110,8 @@ def _opt_out(zone: ZoneRoot) -> bool:
     return record is not None and record.parameters.opt_out
 
 
-def _open(zone: ZoneRoot, now: int | None, minimum_validity: int, problems: Problems) -> _Verifier | None:
-    """A verifier for *zone*, unless its apex is already so wrong that nothing can be said of the rest."""
+def _open(zone: ZoneRoot, now: int | None, minimum_validity: int, problems: Problems) -> Checks | None:
+    """What owners of *zone* are checked with, unless its apex is so wrong that nothing can be said of the rest."""
     origin = zone.origin
     pieces = {p.rdtype: p for p in pieces_of(origin, zone.apex.get(origin) or b"") if p.rdtype != rr.RRSIG}
     soa = pieces.get(rr.SOA)
@@ -117,116 +134,15 @@ def _open(zone: ZoneRoot, now: int | None, minimum_validity: int, problems: Prob
     if soa is None or keys is None:
         return None
     ttl = min(soa.ttl, rr.soa_minimum(first_rdata(origin, soa)))
-    return _Verifier(zone, keys, parameters, ttl, problems)
+    return Checks(zone.apex.get(origin) or b"", keys, parameters, ttl)
 
 
 class _Verifier(OwnerChecks):
     """One verification of one zone."""
 
-    # -- everything -------------------------------------------------------------------------
-
-    def whole(self) -> None:
-        """Check every name and the whole chain."""
-        visible: list[bytes] = []
-        required: dict[bytes, tuple[bytes, tuple[int, ...]]] = {}  # NSEC3 owner → name, types
-        optional: dict[bytes, tuple[bytes, tuple[int, ...]]] = {}
-        nsecs: dict[bytes, bytes] = {}
-        for owner, kind, pieces in self._walk():
-            self.check_node(owner, kind, pieces)
-            if kind is Kind.OCCLUDED:
-                continue
-            types = [piece.rdtype for piece in pieces if piece.rdtype != rr.RRSIG]
-            if self.parameters is None:
-                visible.append(owner)
-                following = self.check_nsec(owner, kind, pieces)
-                if following is not None:
-                    nsecs[owner] = following
-            else:
-                self._expect(required, optional, owner, kind, types)
-        if self.parameters is None:
-            for owner, following in zip(visible, [*visible[1:], self.origin], strict=True):
-                self.check_link(owner, nsecs.get(owner), following)
-        else:
-            self._whole_chain(required, optional)
-        zonemd.check(self.zone, self.problems)
-
-    def _walk(self) -> Iterator[tuple[bytes, Kind, list[Slice]]]:
-        walk = Walk(self.origin)
-        last: bytes | None = None
-        for tree in (self.zone.apex, self.zone.names):
-            for owner, data in tree:
-                if not self._in_order(owner, last, apex=tree is self.zone.apex):
-                    continue
-                last = owner
-                pieces = pieces_of(owner, data)
-                yield owner, walk.kind(owner, types_of(pieces)), pieces
-
-    def _in_order(self, owner: bytes, last: bytes | None, *, apex: bool) -> bool:
-        if not names.is_at_or_below(owner, self.origin) or apex != (owner == self.origin):
-            self.problems.add(owner, None, "does not belong here in the zone")
-            return False
-        if last is not None and names.sort_key(owner) <= names.sort_key(last):
-            self.problems.add(owner, None, f"stands behind {names.to_text(last)}, which is not canonical order")
-            return False
-        return True
-
-    def _expect(
-        self,
-        required: dict[bytes, tuple[bytes, tuple[int, ...]]],
-        optional: dict[bytes, tuple[bytes, tuple[int, ...]]],
-        owner: bytes,
-        kind: Kind,
-        types: Sequence[int],
-    ) -> None:
-        parameters = self.parameters
-        if parameters is None:
-            return
-        wanted = hashed_types(kind, types, opt_out=parameters.opt_out)
-        target = optional if wanted is None else required
-        told = hashed_types(kind, types, opt_out=False) or ()
-        self._expect_one(target, required, parameters.owner(owner, self.origin), owner, told)
-        # An ancestor with data came earlier in the walk and is required already.
-        for above in names.ancestors(owner, self.origin):
-            hashed = parameters.owner(above, self.origin)
-            if hashed in required or (target is optional and hashed in optional):
-                break
-            target[hashed] = (above, ())
-            if target is required:
-                optional.pop(hashed, None)
-
-    def _expect_one(
-        self,
-        target: dict[bytes, tuple[bytes, tuple[int, ...]]],
-        required: dict[bytes, tuple[bytes, tuple[int, ...]]],
-        hashed: bytes,
-        owner: bytes,
-        types: tuple[int, ...],
-    ) -> None:
-        if hashed in required and required[hashed][0] != owner:
-            self.problems.add(owner, rr.NSEC3, f"has the same hash as {names.to_text(required[hashed][0])}")
-        target[hashed] = (owner, types)
-
-    def _whole_chain(
-        self,
-        required: dict[bytes, tuple[bytes, tuple[int, ...]]],
-        optional: dict[bytes, tuple[bytes, tuple[int, ...]]],
-    ) -> None:
-        present: dict[bytes, bytes | None] = {}
-        last: bytes | None = None
-        for owner, data in self.zone.nsec3:
-            if last is not None and names.sort_key(owner) <= names.sort_key(last):
-                self.problems.add(owner, rr.NSEC3, "is not in canonical order")
-            last = owner
-            known = required.get(owner) or optional.get(owner)
-            if known is None:
-                self.problems.add(owner, rr.NSEC3, "belongs to no name of the zone")
-            present[owner] = self.check_nsec3(owner, pieces_of(owner, data), known)
-        for owner, (name, _types) in required.items():
-            if owner not in present:
-                self.problems.add(name, rr.NSEC3, f"is missing: there is no {names.to_text(owner)}")
-        owners = list(present)
-        for owner, following in zip(owners, [*owners[1:], *owners[:1]], strict=True):
-            self.check_hash_link(owner, present[owner], following)
+    def __init__(self, zone: ZoneRoot, checks: Checks, problems: Problems) -> None:
+        super().__init__(checks.keys, checks.parameters, checks.ttl, problems)
+        self.zone = zone
 
     # -- what changed -----------------------------------------------------------------------
 
@@ -250,7 +166,7 @@ class _Verifier(OwnerChecks):
                     if below not in touched:
                         touched[below] = zone.get(below)
         for owner, data in touched.items():
-            if data is not None and self._in_order(owner, None, apex=owner == self.origin):
+            if data is not None and self.in_order(owner, None, apex=owner == self.origin):
                 self.check_node(owner, after.kind(owner) or Kind.AUTHORITATIVE, pieces_of(owner, data))
         if self.parameters is None:
             self._links(before, after, altered)

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeAlias, cast
 
 from ..dnssec.keys import KeyPair, generate_keys
@@ -26,6 +27,7 @@ from ..dnssec.policy import Policy
 from ..dnssec.signer import publish_unsigned, resign, sign_zone
 from ..dnssec.verifier import verify_change, verify_zone
 from ..dnssec.window import epoch_of
+from ..dnssec.workers import SERIAL, Workers, no_progress
 from ..documents import (
     Dirty,
     HeadHistory,
@@ -60,6 +62,8 @@ RING = "stable"
 _ATTEMPTS = 10
 #: Zones that are signed again for one head. Who waits to publish waits for no more.
 _STEP = 100
+#: Records from which on a first signing takes long enough that other zones must not wait for it.
+_LONG = 20_000
 
 
 def next_serial(style: str, current: int, now: float) -> int:
@@ -68,6 +72,9 @@ def next_serial(style: str, current: int, now: float) -> int:
         return int(now) & 0xFFFFFFFF
     return (current + 1) & 0xFFFFFFFF or 1
 
+
+#: Told how far the signing of a large zone is: zone, what is being done, how much is done, of how much.
+ZoneProgress: TypeAlias = Callable[[bytes, str, int, int], None]
 
 #: Zones to sign, each with its note if it is dirty.
 _Work: TypeAlias = "dict[bytes, Document | None]"
@@ -98,6 +105,8 @@ class Publisher:
         clock: Callable[[], float],
         blobs: Callable[[], Blobs],
         second_checks: SecondChecks | None = None,
+        workers: Workers = SERIAL,
+        progress: ZoneProgress | None = None,
     ) -> None:
         self._store = store
         self._keystore = keystore
@@ -110,6 +119,10 @@ class Publisher:
         self._lock = threading.Lock()
         self._turn = threading.Lock()  # held by who is next to get the other one
         self._index = DueIndex(store, policy)
+        self._workers = workers
+        self._progress = progress
+        self._long_lock = threading.Lock()  # taken before the other one
+        self._signed_ahead: dict[bytes, _Ready] = {}
 
     # -- what is published ----------------------------------------------------------------
 
@@ -134,11 +147,19 @@ class Publisher:
     # -- publishing -------------------------------------------------------------------------
 
     def publish(self, waiting: bytes | None = None) -> None:
-        """Publish every dirty zone. Returns at once if *waiting* was published by somebody else meanwhile."""
+        """Publish every dirty zone. Returns at once if *waiting* was published by somebody else meanwhile.
+
+        The first signing of a large zone does not keep other zones waiting: they are published while it lasts.
+        """
+        if waiting is not None and self._is_long(waiting):
+            self._publish_long(waiting)
+            return
         with self._alone():
             if waiting is not None and self._store.get(dirty_key(waiting)) is None:
                 return
             self._run(self._waiting)
+        if waiting is None:
+            self._publish_all_long()
 
     def maintain(self) -> None:
         """Publish what is dirty, re-sign what is due, renew the head when half its life is over.
@@ -150,6 +171,7 @@ class Publisher:
             some = due[at : at + _STEP]
             with self._alone():
                 self._run(lambda some=some, first=at == 0: self._waiting_or_due(some, first))  # type: ignore[misc]
+        self._publish_all_long()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -161,10 +183,42 @@ class Publisher:
         finally:
             self._lock.release()
 
+    def _is_long(self, zone: bytes) -> bool:
+        """Whether *zone* is large and was never published."""
+        source = self._store.get(zone_key(zone))
+        if source is None or _source(source).records < _LONG:
+            return False
+        return self._store.get(published_key(zone)) is None
+
+    def _publish_all_long(self) -> None:
+        for note in everything(self._store, "dirty/"):
+            zone = names.from_text(str(note.value["name"]))
+            if self._is_long(zone):
+                self._publish_long(zone)
+
+    def _publish_long(self, zone: bytes) -> None:
+        """Sign *zone* while others are published, then publish it with them."""
+        with self._long_lock:
+            note = self._store.get(dirty_key(zone))
+            if note is not None and self._is_long(zone):
+                blobs = self._blobs()
+                made = self._prepare(blobs, zone, note)
+                if made is None:
+                    return
+                self._store.write_blobs(blobs.pending)
+                self._signed_ahead[zone] = made
+            try:
+                with self._alone():
+                    self._run(self._waiting)
+            finally:
+                self._signed_ahead.pop(zone, None)
+
     def _waiting(self) -> tuple[_Work, bool]:
         """The zones that are dirty, with their notes, and whether a head is wanted all the same."""
-        notes = everything(self._store, "dirty/")
-        return {names.from_text(str(note.value["name"])): note for note in notes}, self.head() is None
+        notes = {names.from_text(str(note.value["name"])): note for note in everything(self._store, "dirty/")}
+        ahead = self._signed_ahead
+        work: _Work = {zone: note for zone, note in notes.items() if zone in ahead or not self._is_long(zone)}
+        return work, self.head() is None
 
     def _waiting_or_due(self, candidates: Sequence[bytes], first: bool) -> tuple[_Work, bool]:
         """The same, with those of *candidates* that are to be signed again; what is dirty only at *first*."""
@@ -213,6 +267,9 @@ class Publisher:
         source = self._store.get(zone_key(zone))
         if source is None:
             return None if published is None and note is None else _Ready(zone, note, expected, ABSENT, None)
+        made = self._signed_ahead.get(zone)
+        if made is not None and (made.expected, made.note) == (expected, note):
+            return made
         try:
             version = self.sign(blobs, zone, _source(source), None if published is None else _published(published))
         except ArcaError as error:
@@ -233,14 +290,16 @@ class Publisher:
             keys = self._keys(zone, policy)
             epoch = epoch_of(policy, int(now))
             signing = _fingerprint(policy, keys)
+            workers = self._workers
+            tell = no_progress if self._progress is None else partial(self._progress, zone)
             if published is not None and published.signing == signing:
                 before = ZoneRoot.load(blobs, published.root)
                 old = ZoneRoot.load(blobs, published.source_root)
-                signed = resign(blobs, old, tree, before, keys, policy, epoch, serial)
-                verify_change(before, signed, int(now))
+                signed = resign(blobs, old, tree, before, keys, policy, epoch, serial, workers=workers, progress=tell)
+                verify_change(before, signed, int(now), workers=workers, progress=tell)
             else:
-                signed = sign_zone(blobs, tree, keys, policy, epoch, serial)
-                verify_zone(signed, int(now))
+                signed = sign_zone(blobs, tree, keys, policy, epoch, serial, workers=workers, progress=tell)
+                verify_zone(signed, int(now), workers=workers, progress=tell)
         else:
             signing = "unsigned"
             signed = publish_unsigned(blobs, tree, serial)

@@ -12,8 +12,9 @@ apex, names, NSEC3. What the RRs mean is not known here beyond the expiry in an 
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from struct import Struct, error as StructError
 
@@ -23,7 +24,10 @@ from . import names, rr
 NEVER = 0xFFFFFFFF
 FANOUT_BITS = 6  # 64 owners a leaf, 64 children a node, on average
 _INNER = b"arcaN1"
+_WAITING_BYTES = 32 << 20  # blobs that wait before they are written early
 _INNER_KEPT = 1024  # nodes kept as objects: a change in a large zone reads the same few again and again
+_LEAVES_KEPT = 256
+_FEW = 8
 _ZONE = b"arcaZ1"
 _ENTRY = Struct(">32sQQL")  # digest, owners, records, earliest RRSIG expiry
 
@@ -44,22 +48,51 @@ class Stats:
         )
 
 
+class LeafIndex:
+    """The owners of one leaf; not to be altered."""
+
+    __slots__ = ("data", "keys", "owners")
+
+    def __init__(self, leaf: bytes) -> None:
+        self.data = dict(owners_of(leaf))
+        self.owners = list(self.data)
+        self.keys = [names.sort_key(owner) for owner in self.owners]
+
+
+class Parsed:
+    """Nodes that were read lately, as objects; Blobs of one store may share them."""
+
+    def __init__(self) -> None:
+        self.inner: dict[str, list[_Entry]] = {}
+        self.leaves: dict[str, LeafIndex] = {}
+
+
 class Blobs:
     """Blobs read through a cache, and the new ones that wait to be written (``pending``).
 
     *read* takes digests (hex) and returns what it has. Bytes are checked against their digest when they come in.
-    *hint* is added to errors: what to do about damage.
+    With *write*, blobs that wait are written as soon as they are many; the last ones are the caller's to write, and
+    *settled* is told of them when that is done. *hint* is added to errors: what to do about damage.
     """
 
     def __init__(
-        self, read: Callable[[list[str]], Mapping[str, bytes]], cache_bytes: int = 64 << 20, hint: str = ""
+        self,
+        read: Callable[[list[str]], Mapping[str, bytes]],
+        cache_bytes: int = 64 << 20,
+        hint: str = "",
+        write: Callable[[Mapping[str, bytes]], None] | None = None,
+        parsed: Parsed | None = None,
+        settled: Callable[[Mapping[str, bytes]], None] | None = None,
     ) -> None:
         self._read = read
         self._hint = hint
+        self._write = write
+        self._waiting = 0
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._cached = 0
         self._limit = cache_bytes
-        self._inner: dict[str, list[_Entry]] = {}
+        self._parsed = parsed or Parsed()
+        self._settled = settled
         self.pending: dict[str, bytes] = {}
 
     @classmethod
@@ -86,14 +119,25 @@ class Blobs:
 
     def children(self, digest: str) -> list[_Entry] | None:
         """The children of the inner node *digest*, not to be altered; ``None`` for a leaf."""
-        found = self._inner.get(digest)
+        inner = self._parsed.inner
+        found = inner.get(digest)
         if found is None:
             data = self.get(digest)
             if not is_inner(data):
                 return None
-            if len(self._inner) >= _INNER_KEPT:
-                self._inner.clear()
-            found = self._inner[digest] = _inner(data)[1]
+            if len(inner) >= _INNER_KEPT:
+                inner.clear()
+            found = inner[digest] = _inner(data)[1]
+        return found
+
+    def leaf(self, digest: str) -> LeafIndex:
+        """The owners of the leaf *digest*, kept for those who ask for single ones."""
+        leaves = self._parsed.leaves
+        found = leaves.get(digest)
+        if found is None:
+            if len(leaves) >= _LEAVES_KEPT:
+                leaves.clear()
+            found = leaves[digest] = LeafIndex(self.get(digest))
         return found
 
     def put(self, data: bytes) -> str:
@@ -102,14 +146,40 @@ class Blobs:
         It is pending even if it was read before: who names it must write it, or a sweep may take it meanwhile.
         """
         digest = hashlib.sha256(data).hexdigest()
-        self.pending[digest] = data
+        self.put_as(digest, data)
         return digest
+
+    def put_as(self, digest: str, data: bytes) -> None:
+        """Add a blob whose digest was computed already."""
+        if digest in self.pending:
+            return
+        self.pending[digest] = data
+        if self._write is not None:
+            self._waiting += len(data)
+            if self._waiting > _WAITING_BYTES:
+                self._write(self.pending)
+                self.pending = {}
+                self._waiting = 0
+
+    def several(self, digests: Sequence[str]) -> list[bytes]:
+        """The blobs *digests*, read in one go and not kept. Raises :class:`MissingBlob` or :class:`CorruptBlob`."""
+        wanted = [digest for digest in digests if digest not in self.pending and digest not in self._cache]
+        found = self._read(wanted) if wanted else {}
+        for digest in wanted:
+            if digest not in found:
+                raise MissingBlob(f"blob {digest} is missing{self._hint}")
+            if hashlib.sha256(found[digest]).hexdigest() != digest:
+                raise CorruptBlob(f"blob {digest} does not hash to its name{self._hint}")
+        return [found[digest] if digest in found else self.get(digest) for digest in digests]
 
     def settle(self) -> None:
         """Forget that the pending blobs are new, once they are written."""
+        if self._settled is not None:
+            self._settled(self.pending)
         for digest, data in self.pending.items():
             self._keep(digest, data)
         self.pending = {}
+        self._waiting = 0
 
     def _keep(self, digest: str, data: bytes) -> None:
         self._cache[digest] = data
@@ -131,6 +201,41 @@ def _level(owner: bytes) -> int:
     """How many levels of nodes begin at *owner*, from its hash alone."""
     value = int.from_bytes(hashlib.blake2b(owner, digest_size=8).digest(), "big") | 1 << 63
     return ((value & -value).bit_length() - 1) // FANOUT_BITS
+
+
+def begins_leaf(owner: bytes) -> bool:
+    """Whether *owner* is the first of its leaf in every tree that it stands in."""
+    return _level(owner) >= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf that was made apart from its tree."""
+
+    first: bytes
+    digest: str
+    stats: Stats
+    data: bytes
+
+    @classmethod
+    def of(cls, first: bytes, data: bytes) -> Leaf:
+        """The leaf of the RRs *data*, which *first* owns the first of."""
+        return cls(first, hashlib.sha256(data).hexdigest(), _leaf_stats(data), data)
+
+
+def make_leaves(items: Iterable[tuple[bytes, bytes]]) -> Iterator[Leaf]:
+    """The leaves of *items* (owner, RRs), in canonical order; a run of items that begins a leaf gives whole leaves."""
+    run: list[bytes] = []
+    first = b""
+    for owner, data in items:
+        if run and _level(owner) >= 1:
+            yield Leaf.of(first, b"".join(run))
+            run = []
+        if not run:
+            first = owner
+        run.append(data)
+    if run:
+        yield Leaf.of(first, b"".join(run))
 
 
 def _leaf_stats(data: bytes) -> Stats:
@@ -298,23 +403,19 @@ class Tree:
         entries = cls._leaves(blobs, items)
         return cls(blobs, cls._join(blobs, entries, 1))
 
+    @classmethod
+    def of_leaves(cls, blobs: Blobs, leaves: Iterable[Leaf]) -> Tree:
+        """A tree of all its leaves, in order, as :func:`make_leaves` makes them."""
+        return cls(blobs, cls._join(blobs, [cls._entry(blobs, leaf) for leaf in leaves], 1))
+
+    @classmethod
+    def _leaves(cls, blobs: Blobs, items: Iterable[tuple[bytes, bytes]]) -> list[_Entry]:
+        return [cls._entry(blobs, leaf) for leaf in make_leaves(items)]
+
     @staticmethod
-    def _leaves(blobs: Blobs, items: Iterable[tuple[bytes, bytes]]) -> list[_Entry]:
-        entries: list[_Entry] = []
-        run: list[bytes] = []
-        first = b""
-        for owner, data in items:
-            if run and _level(owner) >= 1:
-                leaf = b"".join(run)
-                entries.append(_Entry(first, blobs.put(leaf), _leaf_stats(leaf)))
-                run = []
-            if not run:
-                first = owner
-            run.append(data)
-        if run:
-            leaf = b"".join(run)
-            entries.append(_Entry(first, blobs.put(leaf), _leaf_stats(leaf)))
-        return entries
+    def _entry(blobs: Blobs, leaf: Leaf) -> _Entry:
+        blobs.put_as(leaf.digest, leaf.data)
+        return _Entry(leaf.first, leaf.digest, leaf.stats)
 
     @staticmethod
     def _nodes(blobs: Blobs, children: list[_Entry], height: int) -> list[_Entry]:
@@ -373,21 +474,12 @@ class Tree:
 
     def get(self, owner: bytes) -> bytes | None:
         """The RRs of *owner*, or ``None``."""
-        leaf = self._leaf_for(names.sort_key(owner))
-        if leaf is None:
-            return None
-        for found, data in owners_of(leaf):
-            if found == owner:
-                return data
-        return None
-
-    def _leaf_for(self, key: bytes) -> bytes | None:
         if self.root is None:
             return None
-        digest = self.root
+        key, digest = names.sort_key(owner), self.root
         while (children := self._children(digest)) is not None:
             digest = children[_covering(children, key)].digest
-        return self._blobs.get(digest)
+        return self._blobs.leaf(digest).data.get(owner)
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         return self.items()
@@ -401,9 +493,12 @@ class Tree:
     def _items(self, digest: str, key: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         children = self._children(digest)
         if children is None:
-            for owner, data in owners_of(self._blobs.get(digest)):
-                if key is None or names.sort_key(owner) > key:
-                    yield owner, data
+            if key is None:
+                yield from owners_of(self._blobs.get(digest))
+                return
+            leaf = self._blobs.leaf(digest)
+            for owner in leaf.owners[bisect_right(leaf.keys, key) :]:
+                yield owner, leaf.data[owner]
             return
         start = 0 if key is None else _covering(children, key)
         for i, child in enumerate(children[start:]):
@@ -420,6 +515,32 @@ class Tree:
                     yield self._blobs.get(digest)
                 else:
                     stack.extend(child.digest for child in reversed(children))
+
+    def runs(self, owners: int) -> Iterator[list[bytes]]:
+        """Runs of leaves in order, of about so many *owners* each, each run read in one go."""
+        if self.root is None:
+            return
+        children = self._children(self.root)
+        if children is None:
+            yield [self._blobs.get(self.root)]
+            return
+        run: list[str] = []
+        count = 0
+        for entry in self._leaf_entries(children, self.height):
+            run.append(entry.digest)
+            count += entry.stats.owners
+            if count >= owners:
+                yield self._blobs.several(run)
+                run, count = [], 0
+        if run:
+            yield self._blobs.several(run)
+
+    def _leaf_entries(self, entries: list[_Entry], height: int) -> Iterator[_Entry]:
+        for entry in entries:
+            if height == 1:
+                yield entry
+            else:
+                yield from self._leaf_entries(self._children(entry.digest) or [], height - 1)
 
     def counted_leaves(self) -> Iterator[tuple[bytes, int]]:
         """The leaves' bytes in order, each with its number of RRs, which a transfer's messages state."""
@@ -454,10 +575,10 @@ class Tree:
     def _reversed(self, digest: str, key: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         children = self._children(digest)
         if children is None:
-            items = list(owners_of(self._blobs.get(digest)))
-            for owner, data in items[::-1]:
-                if key is None or names.sort_key(owner) < key:
-                    yield owner, data
+            leaf = self._blobs.leaf(digest)
+            end = len(leaf.keys) if key is None else bisect_left(leaf.keys, key)
+            for owner in leaf.owners[:end][::-1]:
+                yield owner, leaf.data[owner]
             return
         last = len(children) - 1 if key is None else _covering(children, key)
         for i in range(last, -1, -1):
@@ -561,14 +682,19 @@ class Tree:
             content: dict[bytes, bytes] = {}
             for entry in entries:
                 gone[entry.first] = None
-                content.update(owners_of(self._blobs.get(entry.digest)))
+                content.update(self._blobs.leaf(entry.digest).data)
+            added = False
             for owner in owners:
                 data = edits[owner]
                 if data:
+                    added = added or owner not in content
                     content[owner] = data
                 else:
                     content.pop(owner, None)
-            items = sorted(content.items(), key=lambda item: names.sort_key(item[0]))
+            # Leaves come in order and keep it where only what they have changes.
+            items: Iterable[tuple[bytes, bytes]] = content.items()
+            if added:
+                items = sorted(items, key=lambda item: names.sort_key(item[0]))
             come.update((entry.first, entry) for entry in self._leaves(self._blobs, items))
         return gone, come
 
@@ -626,7 +752,15 @@ def _covering(children: list[_Entry], key: bytes) -> int:
 
 def _merge(children: list[_Entry], gone: Mapping[bytes, None], come: Mapping[bytes, _Entry]) -> list[_Entry]:
     kept = [child for child in children if child.first not in gone and child.first not in come]
-    return sorted([*kept, *come.values()], key=lambda entry: names.sort_key(entry.first))
+    if len(come) > _FEW:
+        return sorted([*kept, *come.values()], key=_entry_key)
+    for entry in come.values():
+        insort(kept, entry, key=_entry_key)
+    return kept
+
+
+def _entry_key(entry: _Entry) -> bytes:
+    return names.sort_key(entry.first)
 
 
 def diff(old: Tree, new: Tree) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:

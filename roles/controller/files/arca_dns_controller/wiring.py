@@ -25,6 +25,8 @@ from arca_dns.store.waiting import WaitingStore
 from .config import ControllerConfig
 from .keys import key_files, keyring_of, master_key, open_keystore
 from .second_check import Commands
+from .signing_log import SigningLog
+from .workers import Processes
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +59,8 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
             head_lifetime=config.publish.head_lifetime,
             history=config.history.rules(),
             second_checks=Commands(config.dnssec.verify_command, config.dnssec.verify_timeout),
+            workers=Processes(),
+            progress=SigningLog(),
         )
     except BaseException:
         store.close()

@@ -19,6 +19,7 @@ from typing import Any
 from arca_dns.dnssec.keys import KeyPair
 from arca_dns.dnssec.policy import Policy
 from arca_dns.dnssec.signer import sign_zone
+from arca_dns.dnssec.workers import SERIAL, Progress, Workers, no_progress
 from arca_dns.errors import ChecksFailed, InputError
 from arca_dns.publish.publisher import next_serial
 from arca_dns.zone import names, rr
@@ -84,7 +85,17 @@ class Signed:
         return (rrset for _owner, data in self.zone.items() for rrset in rr.rrsets(data))
 
 
-def sign(parsed: ParsedZone, keys: Sequence[KeyPair], policy: Policy, times: Times, serial: str, now: int) -> Signed:
+def sign(
+    parsed: ParsedZone,
+    keys: Sequence[KeyPair],
+    policy: Policy,
+    times: Times,
+    serial: str,
+    now: int,
+    *,
+    workers: Workers = SERIAL,
+    progress: Progress = no_progress,
+) -> Signed:
     """The signed zone. Raises ``ChecksFailed`` for a zone that breaks rules, ``KeyUnavailable``."""
     blobs = Blobs.memory()
     origin = parsed.origin
@@ -96,7 +107,10 @@ def sign(parsed: ParsedZone, keys: Sequence[KeyPair], policy: Policy, times: Tim
     before = rr.soa_serial(apex[rr.SOA].rdatas[0])
     after = before if serial == "keep" else next_serial(serial, before, now)
     extra = [one for one in _apex(parsed) if one.rdtype in _KEPT_AT_APEX]
-    return Signed(sign_zone(blobs, source, keys, policy, times.inception, after, extra_apex=extra), after)
+    signed = sign_zone(
+        blobs, source, keys, policy, times.inception, after, extra_apex=extra, workers=workers, progress=progress
+    )
+    return Signed(signed, after)
 
 
 def _apex(parsed: ParsedZone) -> Iterator[rr.RRset]:

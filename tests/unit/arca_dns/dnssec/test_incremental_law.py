@@ -213,22 +213,3 @@ def test_an_nsec3_collision_is_an_error_also_when_it_comes_with_a_change(monkeyp
         resign(blobs, source, after, signed, keys, policy, epoch, 2)
     with pytest.raises(Exception, match=r"same NSEC3 hash"):
         sign_zone(blobs, after, keys, policy, epoch, 2)
-
-
-def test_names_are_signed_by_range_as_they_are_as_a_whole(policy: Policy, keys: tuple) -> None:
-    from arca_dns.dnssec.signer import sign_names
-    from arca_dns.dnssec.signing import Signing
-    from dnssec_zones import EVERYTHING
-
-    source = build(EVERYTHING)
-    signing = Signing(ORIGIN, keys, policy, epoch_of(policy, NOW), 1, source.apex.get(ORIGIN))
-    chain: dict[bytes, bytes] = {}
-    whole = list(sign_names(signing, source, chain))
-    owners = [owner for owner, _data in whole]
-    for cut in owners:
-        parts: dict[bytes, bytes] = {}
-        first = list(sign_names(signing, source, parts, None, cut))
-        second = list(sign_names(signing, source, parts, cut, None))
-        assert first + second == whole
-        assert parts == chain
-        assert [owner for owner, _data in first] == owners[: owners.index(cut) + 1]

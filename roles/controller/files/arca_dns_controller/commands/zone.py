@@ -30,7 +30,9 @@ from arca_dns.zone.includes import Includes
 from arca_dns.zone.text import ParsedZone, parse, render
 
 from ..render import differences, pieces, rrset
+from ..workers import Processes
 from ..zone_files import Times, difference, moment, sign as sign_parsed, statistics, tree_of, write
+from .progress import progress
 
 STDIN = "-"
 EXITS = "Exit status: 0 all is well, 1 a zone is bad, 2 wrong usage or a file that cannot be read."
@@ -137,7 +139,9 @@ def sign(
         target = _target(file, output)
         with report.of(file):
             parsed = _read(file, origin, include_root)
-            signed = sign_parsed(parsed, load_all(keys, parsed.origin), policy, times, serial, now)
+            pairs = load_all(keys, parsed.origin)
+            with progress(as_json) as say:
+                signed = sign_parsed(parsed, pairs, policy, times, serial, now, workers=Processes(), progress=say)
             text = pieces(render(parsed.origin, signed.rrsets()))
             if target is None:
                 for piece in text:
@@ -192,7 +196,8 @@ def verify(
             parsed = _read(file, origin, include_root)
             zone = names.to_text(parsed.origin)
             tree = tree_of(parsed)
-            verify_zone(tree, when)
+            with progress(as_json) as say:
+                verify_zone(tree, when, workers=Processes(), progress=say)
             counted = tree.stats()
             report.good(file, f"{zone} verifies, {counted.records} records", {"zone": zone, "records": counted.records})
     report.end()

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signing a zone: ours beside the signers of other servers, in turn, each in a process of its own.
 
-A first signing begins with a zone file; ours ends with the signed tree, the others' with a zone file. One change, 1,000
-changes and the renewal of a tenth of the signatures are measured in the process that signed first. The ratio is the
-CPU time of kzonesign over that of the row; the share is that of the signatures that ``openssl speed`` makes on all
-cores. Memory is the peak of the process tree, pages that processes share counted in each.
-Kinds, denials and sizes may be given: ``bench_signing.py host nsec 1000 100000``.
+A first signing begins with a zone file; ours ends with the signed tree, the others' with a zone file. "Through the
+service" is the same until a head is published, every signature verified by the independent verifier. One change,
+1,000 changes and the renewal of a tenth of the signatures are measured in the process that signed first; one change
+through the service (plan, signing, verification, commit, head) stands beside a DNS UPDATE to BIND and to Knot. The
+ratio is the time of kzonesign over that of the row; the share is that of the signatures that ``openssl speed`` makes on
+all cores. Memory is the peak of the process tree, pages that processes share counted in each.
+Kinds, denials and sizes may be given: ``signing.py host nsec 1000 100000``; ``--full`` goes up to a million names.
 """
 
 from __future__ import annotations
@@ -25,8 +27,11 @@ from threading import Event, Thread
 from typing import NamedTuple
 
 from bench_parse import zone
+from support.live_signers import changes
 
-SIZES = (1_000, 100_000, 1_000_000)
+SIZES = (1_000, 20_000)
+FULL = (1_000, 100_000, 1_000_000)
+LIVE_CHANGES = 30
 KINDS = ("host", "tld")
 DENIALS = ("nsec", "nsec3")
 ROUNDS = 3
@@ -43,7 +48,8 @@ from arca_dns.dnssec.verifier import verify_change, verify_zone
 from arca_dns.dnssec.window import epoch_of
 from arca_dns.zone import rr
 from arca_dns.zone.text import parse
-from arca_dns.zone.tree import Blobs, ZoneRoot, diff
+from arca_dns.zone.tree import Blobs, ZoneRoot
+from arca_dns_controller.workers import Processes
 
 def cpu():
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -69,20 +75,25 @@ def fresh(old, new):
     held = {r.rdata for r in rr.iterate(old or b"") if r.rdtype == rr.RRSIG}
     return sum(r.rdtype == rr.RRSIG and r.rdata not in held for r in rr.iterate(new or b""))
 
+def read():
+    return parse(Path(sys.argv[1]).read_bytes())
+
 def first():
-    parsed = parse(Path(sys.argv[1]).read_bytes())
+    parsed = read()
     source = ZoneRoot.build(blobs, parsed.origin, parsed.nodes())
     sources.append(source)
-    return sign_zone(blobs, source, keys, policy, epoch, 1)
+    return sign_zone(blobs, source, keys, policy, epoch, 1, workers=workers)
 
 last, sources = None, []
+workers = Processes()
 blobs = Blobs.memory()
 policy = Policy(denial=sys.argv[2])
 keys = generate_keys(policy, b"\\x07example\\0")
 epoch = epoch_of(policy, int(time.time()))
+timed("parsing", read)
 signed = timed("first signing", first)
 source = sources[0]
-timed("verification", lambda: verify_zone(signed, int(time.time())))
+timed("verification", lambda: verify_zone(signed, int(time.time()), workers=workers))
 
 def changed(number):
     edits = {}
@@ -101,6 +112,56 @@ for number in (1, 1000):
     timed(f"{name}, verification", lambda: verify_change(signed, new, int(time.time())))
 later = epoch_of(policy, epoch + policy.period // 10)
 timed("a tenth renewed", lambda: resign(blobs, source, source, signed, keys, policy, later, 2))
+"""
+
+# The whole service: its first version of the zone, then single changes, each until its head is published.
+SERVICE = """
+import resource, sys, time
+from pathlib import Path
+from statistics import median
+from arca_dns.dnssec.envelope import MasterKey
+from arca_dns.dnssec.keystore import DirectoryKeyStore
+from arca_dns.dnssec.policy import Policy
+from arca_dns.publish.head import HeadKey
+from arca_dns.service import Service
+from arca_dns.store.open import open_store
+from arca_dns.zone import rr
+from arca_dns.zone.changes import Change
+from arca_dns.zone.text import parse
+from arca_dns_controller.workers import Processes
+
+folder = Path(sys.argv[3])
+service = Service(
+    open_store("sqlite", {"path": str(folder / "store.sqlite")}),
+    DirectoryKeyStore(folder / "keys", MasterKey.obtain({}, folder / "master.key", create=True)),
+    HeadKey.load_or_create(folder / "head.key"),
+    policy=Policy(denial=sys.argv[2]),
+    workers=Processes(),
+)
+
+def cpu():
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in spent)
+
+wall, used = time.perf_counter(), cpu()
+parsed = parse(Path(sys.argv[1]).read_bytes())
+origin = parsed.origin
+outcome = service.create_zone(origin, parsed.rrsets, actor="bench")
+if outcome.problem:
+    raise SystemExit(outcome.problem)
+print(f"through the service;{time.perf_counter() - wall};{cpu() - used}")
+del parsed
+walls, useds = [], []
+for number in range(int(sys.argv[4])):
+    label = b"zz-%x" % (number * 7919)
+    owner = bytes((len(label),)) + label + origin
+    change = Change(owner, rr.A, rr.RRset(owner, rr.A, 300, (bytes((192, 0, 2, number % 250 + 1)),)))
+    wall, used = time.perf_counter(), cpu()
+    service.change_zone(origin, [change], if_version=None, actor="bench")
+    walls.append(time.perf_counter() - wall)
+    useds.append(cpu() - used)
+print(f"one change, live;{median(walls[3:])};{median(useds[3:])}")
+service.close()
 """
 
 
@@ -208,6 +269,9 @@ def cpu_of_children() -> float:
 
 def jobs(kind: str, denial: str, size: int, folder: Path) -> Iterator[tuple[str, str, Cost]]:
     """(job, tool, its cost), each once."""
+    before = cpu_of_children()
+    cost, _output = run([_tool("kzonecheck"), "-o", "example.", str(folder / f"{kind}-{size}.zone")], folder)
+    yield "parsing", "kzonecheck", cost._replace(cpu=cpu_of_children() - before)
     for tool, command in peers(kind, denial, size, folder).items():
         before = cpu_of_children()
         cost, _output = run(command, folder)
@@ -217,6 +281,12 @@ def jobs(kind: str, denial: str, size: int, folder: Path) -> Iterator[tuple[str,
     for line in output.splitlines():
         job, seconds, cpu, signatures = line.split(";")
         yield job, "arca.dns", Cost(float(seconds), float(cpu), cost.peak, int(signatures))
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        source = str(folder / f"{kind}-{size}.zone")
+        cost, output = run([sys.executable, "-c", SERVICE, source, denial, place, str(LIVE_CHANGES)], folder)
+    for line in output.splitlines():
+        job, seconds, cpu = line.split(";")
+        yield job, "arca.dns", Cost(float(seconds), float(cpu), cost.peak)
 
 
 def openssl_limit() -> float:
@@ -235,13 +305,18 @@ def rows(kind: str, denial: str, size: int, folder: Path) -> Iterator[tuple[str,
         stream.writelines(zone(kind, size))
     limit = openssl_limit()
     best: dict[tuple[str, str], Cost] = {}
-    for _ in range(ROUNDS if size < 1_000_000 else 1):
+    for _round in range(ROUNDS if size < 100_000 else 1):
         for job, tool, cost in jobs(kind, denial, size, folder):
             best[job, tool] = min(best.get((job, tool), cost), cost, key=lambda one: one.cpu)
+    for server, seconds, count in changes(folder / f"{kind}-{size}.zone", folder, denial, LIVE_CHANGES):
+        if count:
+            best["one change, live", server] = Cost(seconds, 0, 0)
+        else:
+            sys.stderr.write(f"{server} is not installed and is left out (packages bind9 and knot)\n")
     peer = best["first signing", PEER]
     signatures = best["first signing", "arca.dns"].signatures
     for (job, tool), cost in best.items():
-        first = job == "first signing"
+        first = job in ("first signing", "through the service")
         made = signatures if first else cost.signatures
         yield (
             f"{kind} {denial}",
@@ -249,19 +324,19 @@ def rows(kind: str, denial: str, size: int, folder: Path) -> Iterator[tuple[str,
             job,
             tool,
             f"{cost.seconds:.3f}",
-            f"{cost.cpu:.3f}",
+            f"{cost.cpu:.3f}" if cost.cpu else "",
             f"{made:,}" if made else "",
             f"{peer.seconds / cost.seconds:.2f}" if first else "",
             f"{peer.cpu / cost.cpu:.2f}" if first and cost.cpu else "",
             f"{made / cost.seconds / limit:.0%}" if made else "",
-            f"{cost.peak:.0f}",
+            f"{cost.peak:.0f}" if cost.peak else "",
         )
 
 
 def main() -> None:
     """Prints the table."""
     given = sys.argv[1:]
-    sizes = tuple(int(word) for word in given if word.isdigit()) or SIZES
+    sizes = tuple(int(word) for word in given if word.isdigit()) or (FULL if "--full" in given else SIZES)
     kinds = tuple(word for word in given if word in KINDS) or KINDS
     denials = tuple(word for word in given if word in DENIALS) or DENIALS
     table: list[tuple[str, ...]] = [
