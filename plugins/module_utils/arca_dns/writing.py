@@ -252,7 +252,8 @@ class Planner:
         source, revision = current
         held = ZoneSettings.from_json(source.settings)
         wanted = settings or held
-        self._accept(wanted)
+        if wanted != held:
+            self._accept(wanted)
         old = ZoneRoot.load(blobs, source.root)
         diffs = compute(old)
         if not diffs and wanted == held:
@@ -321,7 +322,7 @@ class Planner:
         gone, revision = deletion.deleted_zone(self._store, name)
         target = self.version(name, gone.last)
         settings = ZoneSettings.from_json(gone.settings)
-        self._accept(settings)
+        settings.effective_policy(self._policy)
         try:
             tree = ZoneRoot.load(blobs, str(target.value["root"]))
             diffs = tuple(tree_diffs(ZoneRoot.empty(blobs, name), tree))
