@@ -374,13 +374,15 @@ class Planner:
         """Raise ``ChecksFailed`` with every error; returns the warnings."""
         findings = check(view, owners, lines=lines)
         errors = list(findings.errors)
+        warnings = [str(place) for place in findings.warnings]
         if settings.dnssec:
             policy = settings.effective_policy(self._policy)
+            warnings += policy.warnings()
             errors += check_ttls(view, policy.refresh, policy.propagation_delay, owners, lines=lines)
         if errors:
             count = len(errors)
             raise ChecksFailed(f"zone {names.to_text(view.origin)} has {count} error{'s' if count > 1 else ''}", errors)
-        return tuple(str(place) for place in findings.warnings)
+        return tuple(warnings)
 
     def _deletion_refusals(self, blobs: Blobs, name: bytes, settings: ZoneSettings) -> tuple[str, ...]:
         refusals = []
