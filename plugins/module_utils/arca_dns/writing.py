@@ -252,7 +252,8 @@ class Planner:
         source, revision = current
         held = ZoneSettings.from_json(source.settings)
         wanted = settings or held
-        self._accept(wanted)
+        if wanted != held:
+            self._accept(wanted)
         old = ZoneRoot.load(blobs, source.root)
         diffs = compute(old)
         if not diffs and wanted == held:
@@ -321,7 +322,7 @@ class Planner:
         gone, revision = deletion.deleted_zone(self._store, name)
         target = self.version(name, gone.last)
         settings = ZoneSettings.from_json(gone.settings)
-        self._accept(settings)
+        settings.effective_policy(self._policy)
         try:
             tree = ZoneRoot.load(blobs, str(target.value["root"]))
             diffs = tuple(tree_diffs(ZoneRoot.empty(blobs, name), tree))
@@ -373,13 +374,15 @@ class Planner:
         """Raise ``ChecksFailed`` with every error; returns the warnings."""
         findings = check(view, owners, lines=lines)
         errors = list(findings.errors)
+        warnings = [str(place) for place in findings.warnings]
         if settings.dnssec:
             policy = settings.effective_policy(self._policy)
+            warnings += policy.warnings()
             errors += check_ttls(view, policy.refresh, policy.propagation_delay, owners, lines=lines)
         if errors:
             count = len(errors)
             raise ChecksFailed(f"zone {names.to_text(view.origin)} has {count} error{'s' if count > 1 else ''}", errors)
-        return tuple(str(place) for place in findings.warnings)
+        return tuple(warnings)
 
     def _deletion_refusals(self, blobs: Blobs, name: bytes, settings: ZoneSettings) -> tuple[str, ...]:
         refusals = []

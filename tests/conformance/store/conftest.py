@@ -89,6 +89,15 @@ class Workers:
         """Let the jobs to come work on *backend*, which is of the same kind."""
         self._say("use " + json.dumps(backend.options))
 
+    def first(self) -> list[str]:
+        """The first thing that the processes say."""
+        while not self._early:
+            line = self._line(60)
+            assert line is not None, "the processes say nothing"
+            self._early.append(line)
+        lines, self._early = self._early, []
+        return lines
+
     def said(self, timeout: float) -> list[str]:
         """What the processes said until *timeout* seconds have passed."""
         import time
