@@ -7,10 +7,10 @@ Writers go on meanwhile, on this controller and on others. Why no document is ev
 
 - The sweep keeps what is marked, and what was written after its grace began, which it counts back from the moment
   before the marking starts. The grace is an hour; a store takes a blob for written anew when it is half an hour old. So
-  a blob is safe that a transaction's writer handed to ``write_blobs`` no longer before the commit than half an hour,
+  a blob is safe that a transaction's writer handed to the store with the commit, or no longer before than half an hour,
   less what the clocks of the controllers differ: the one thing that is asked of them.
-- Each digest that a commit names, and each below it, is one of two kinds. Either the writer has handed it to
-  ``write_blobs`` just before (``Blobs.put`` makes every node that an operation builds pending, also one that it has
+- Each digest that a commit names, and each below it, is one of two kinds. Either the writer has handed it to the store
+  with the commit or just before (``Blobs.put`` makes every node that an operation builds pending, also one that it has
   read before, from wherever). Or it hangs below a root in a document that is a precondition of the commit, and so was
   live then: ``zone/`` for a write, with ``version/`` for undelete; ``zone/`` and ``published/`` for a publication;
   ``head/`` for a catalog.

@@ -115,7 +115,7 @@ class BlobCache:
         return found
 
     def keep(self, blobs: Mapping[str, bytes]) -> None:
-        """Hold *blobs*, which the store has."""
+        """Hold *blobs*, which the store has and which hash to their digests."""
         with self._lock:
             for digest, data in blobs.items():
                 if digest not in self._held:
@@ -492,8 +492,7 @@ class Service:
     # -- inside -----------------------------------------------------------------------------
 
     def _commit(self, blobs: Blobs, transaction: Transaction) -> None:
-        self._store.write_blobs(blobs.pending)
-        self._store.commit(transaction)
+        self._store.commit(replace(transaction, blobs=blobs.pending))
         blobs.settle()
 
     def _publish(self, outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -185,6 +185,27 @@ def test_writing_a_blob_again_changes_nothing(store: Store) -> None:
     assert store.read_blobs(written) == written
 
 
+@pytest.mark.parametrize("size", [100, 400 << 10])
+def test_a_commit_takes_the_blobs_that_its_documents_need(backend, store: Store, size: int) -> None:
+    held = blobs(b"here already")
+    store.write_blobs(held)
+    written = blobs(bytes(size), b"x" * size)
+    store.commit(Transaction(writes={"k": {}}, blobs={**held, **written}))
+    assert backend.open().read_blobs([*held, *written]) == {**held, **written}
+    backend.clock.now += GRACE_SECONDS + 1
+    store.commit(Transaction(writes={"k": {}}, blobs=written))
+    assert store.sweep([]) == 1
+    assert store.read_blobs([*held, *written]) == written
+
+
+def test_blobs_of_a_commit_that_failed_can_be_committed_again(backend, store: Store) -> None:
+    written = blobs(b"sooner or later")
+    with pytest.raises(Conflict):
+        store.commit(Transaction({"k": 7}, {"k": {}}, blobs=written))
+    store.commit(Transaction({"k": ABSENT}, {"k": {}}, blobs=written))
+    assert backend.open().read_blobs(written) == written
+
+
 def test_thousands_of_blobs_in_one_call(store: Store) -> None:
     written = blobs(*(b"%d" % n for n in range(2500)))
     store.write_blobs(written)

@@ -60,6 +60,8 @@ from .second_check import NoChecks, SecondChecks, check_again
 RING = "stable"
 #: How often a publication is computed anew because writers or another controller were faster.
 _ATTEMPTS = 10
+#: Notes that are read together.
+_PAGE = 1000
 #: Zones that are signed again for one head. Who waits to publish waits for no more.
 _STEP = 100
 #: Records from which on a first signing takes long enough that other zones must not wait for it.
@@ -78,6 +80,8 @@ ZoneProgress: TypeAlias = Callable[[bytes, str, int, int], None]
 
 #: Zones to sign, each with its note if it is dirty.
 _Work: TypeAlias = "dict[bytes, Document | None]"
+#: The same, and what says whether a head is wanted where there are none.
+_Found: TypeAlias = "tuple[_Work, Callable[[], bool]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +217,20 @@ class Publisher:
             finally:
                 self._signed_ahead.pop(zone, None)
 
-    def _waiting(self) -> tuple[_Work, bool]:
+    def _waiting(self) -> _Found:
         """The zones that are dirty, with their notes, and whether a head is wanted all the same."""
-        notes = {names.from_text(str(note.value["name"])): note for note in everything(self._store, "dirty/")}
+        notes: list[Document] = []
+        while len(notes) % _PAGE == 0:
+            page = self._store.scan("dirty/", notes[-1].key if notes else "", _PAGE)
+            if not page:
+                break
+            notes += page
+        by_zone = {names.from_text(str(note.value["name"])): note for note in notes}
         ahead = self._signed_ahead
-        work: _Work = {zone: note for zone, note in notes.items() if zone in ahead or not self._is_long(zone)}
-        return work, self.head() is None
+        work: _Work = {zone: note for zone, note in by_zone.items() if zone in ahead or not self._is_long(zone)}
+        return work, lambda: self.head() is None
 
-    def _waiting_or_due(self, candidates: Sequence[bytes], first: bool) -> tuple[_Work, bool]:
+    def _waiting_or_due(self, candidates: Sequence[bytes], first: bool) -> _Found:
         """The same, with those of *candidates* that are to be signed again; what is dirty only at *first*."""
         now = self._clock()
         work: _Work = self._waiting()[0] if first else {}
@@ -229,7 +239,7 @@ class Publisher:
                 work[zone] = None
         held = self.head()
         renew = held is None or held[1].expires - now < self._lifetime / 2 or held[1].revision < self._floor()[0]
-        return work, renew
+        return work, lambda: renew
 
     def _floor(self) -> tuple[int, bool]:
         """The least revision of a head since a backup was restored, and whether edges may drop what it lacks."""
@@ -244,13 +254,13 @@ class Publisher:
             return False
         return due_at(_settings(source).effective_policy(self._policy), version.earliest_expiry) <= now
 
-    def _run(self, find: Callable[[], tuple[_Work, bool]]) -> None:
+    def _run(self, find: Callable[[], _Found]) -> None:
         """Sign what *find* finds and commit it with one head; looks again when another controller was faster."""
         for attempt in range(_ATTEMPTS):
-            work, renew = find()
+            work, wanted = find()
             blobs = self._blobs()
             ready = [item for zone, note in work.items() if (item := self._prepare(blobs, zone, note)) is not None]
-            if not ready and not renew:
+            if not ready and not wanted():
                 return
             try:
                 self._commit(blobs, ready)
@@ -388,8 +398,7 @@ class Publisher:
         head = Head(RING, revision, catalog.root, now, now + self._lifetime, mark)
         writes[head_key(RING)] = {"signed": dict(self._key.sign(head).to_json()), "revision": revision}
         writes[head_history_key(RING, revision)] = encode(HeadHistory(revision, catalog.root, now))
-        self._store.write_blobs(blobs.pending)
-        self._store.commit(Transaction(preconditions, writes, deletes))
+        self._store.commit(Transaction(preconditions, writes, deletes, blobs.pending))
         blobs.settle()
 
 

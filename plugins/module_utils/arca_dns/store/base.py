@@ -34,11 +34,14 @@ class Transaction:
 
     *preconditions* maps a key to the revision it must have, or :data:`ABSENT`.
     A key stands in *writes* or in *deletes*, never in both; it is 1 to 2048 octets of UTF-8 without NUL.
+    *blobs* are written as :meth:`Store.write_blobs` does it, no later than the documents; a transaction that fails may
+    leave them.
     """
 
     preconditions: Mapping[str, int] = field(default_factory=dict)
     writes: Mapping[str, JsonObject] = field(default_factory=dict)
     deletes: Collection[str] = ()
+    blobs: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +79,8 @@ class Store(Protocol):
     def write_blobs(self, blobs: Mapping[str, bytes]) -> None:
         """Make *blobs* durable; idempotent. They are young then, those too that were there before.
 
-        To be called for all that an operation has built, just before the commit that names it: a young blob survives
-        every :meth:`sweep`, for half of the store's grace at least.
+        To be called for all that an operation has built, just before the commit that names it, unless that takes it
+        along: a young blob survives every :meth:`sweep`, for half of the store's grace at least.
         """
 
     def replace_blobs(self, blobs: Mapping[str, bytes]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from .base import Changes, Document, Store, Transaction
@@ -46,8 +47,7 @@ class FencedStore:
         if guard is None:
             return self.inner.commit(transaction)
         with guard.guard() as more:
-            preconditions = {**transaction.preconditions, **more}
-            return self.inner.commit(Transaction(preconditions, transaction.writes, transaction.deletes))
+            return self.inner.commit(replace(transaction, preconditions={**transaction.preconditions, **more}))
 
     def get(self, key: str) -> Document | None:
         """See :class:`~.base.Store`."""

@@ -53,6 +53,7 @@ class MemoryStore:
             broken = broken_preconditions(transaction, revisions)
             if broken:
                 raise Conflict(f"the store has moved on: {broken}")
+            self.write_blobs(transaction.blobs)
             self._revision += 1
             for key, text in texts.items():
                 if key not in self._documents:

@@ -164,6 +164,7 @@ class EtcdStore:
         validate(transaction)
         texts = {key: encode(value) for key, value in transaction.writes.items()}
         keys = sorted({*transaction.preconditions, *transaction.deletes})
+        self.write_blobs(transaction.blobs)
         deadline = time.monotonic() + _PATIENCE
         name = secrets.token_hex(8)
         with self._one:

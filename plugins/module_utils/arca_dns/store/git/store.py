@@ -140,6 +140,7 @@ class GitStore:
         """As :meth:`commit`, with what the Git side adds."""
         validate(transaction)
         texts = {key: encode(value) for key, value in transaction.writes.items()}
+        self.write_blobs(transaction.blobs)
         with self._errors(), self._writer():
             settled = self._settled(transaction)
             found = {key: self._lines[key].revision for key in transaction.preconditions if self._exists(key)}

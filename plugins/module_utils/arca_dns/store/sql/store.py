@@ -43,6 +43,8 @@ _TOLD_POLL_SECONDS = 5.0
 _ATTEMPTS = 5
 #: Octets of rows in one statement; a row that is larger goes alone. MySQL takes 16 MiB of escaped text by default.
 _STATEMENT_OCTETS = 4 << 20
+#: Octets of blobs that go with their commit; others wait for it, so more goes ahead of it.
+_WITH_COMMIT_OCTETS = 256 << 10
 #: How many revisions pass between two prunings of what is known of deletions.
 _PRUNING_EVERY = 1000
 
@@ -119,6 +121,10 @@ class SqlStore:
         """Apply *transaction* durably; returns the new revision. Raises ``Conflict``."""
         validate(transaction)
         texts = {key: encode(value) for key, value in transaction.writes.items()}
+        blobs = self._blob_rows(transaction.blobs)
+        if sum(map(len, transaction.blobs.values())) > _WITH_COMMIT_OCTETS:
+            self.write_blobs(transaction.blobs)
+            blobs = []
         state, deletions = self._tables.state, self._tables.deletions
 
         def work(connection: sqlalchemy.Connection) -> int:
@@ -128,6 +134,8 @@ class SqlStore:
             broken = broken_preconditions(transaction, found)
             if broken:
                 raise Conflict(f"the store has moved on: {broken}")
+            for some in _by_size(blobs):
+                connection.execute(self._put_blobs, some)
             self._write(connection, texts, found, revision)
             self._delete(connection, [key for key in transaction.deletes if key in found], revision)
             if revision % _PRUNING_EVERY == 0:
@@ -175,8 +183,7 @@ class SqlStore:
     def replace_blobs(self, blobs: Mapping[str, bytes]) -> None:
         """Write *blobs* over what stands under their digests, however young that is; idempotent."""
         check_digests(blobs)
-        now = self._clock()
-        rows = [{"digest": bytes.fromhex(digest), "written": now, "data": blobs[digest]} for digest in sorted(blobs)]
+        rows = self._blob_rows(blobs)
 
         def work(connection: sqlalchemy.Connection) -> None:
             for some in _by_size(rows):
@@ -249,6 +256,11 @@ class SqlStore:
                 self._newest = revision  # 0: after a failover revisions may come again
                 self._commits += 1
                 self._committed.notify_all()
+
+    def _blob_rows(self, blobs: Mapping[str, bytes]) -> list[dict[str, Any]]:
+        """The rows of *blobs*, in one order, so that two who write the same do not wait for each other."""
+        now = self._clock()
+        return [{"digest": bytes.fromhex(digest), "written": now, "data": blobs[digest]} for digest in sorted(blobs)]
 
     def _read(self, query: sqlalchemy.Select[*tuple[Any, ...]]) -> Sequence[sqlalchemy.Row[*tuple[Any, ...]]]:
         with explained(self._dialect), self._dialect.reader() as connection:
