@@ -39,30 +39,30 @@ def _one(kind: str, piece: int) -> int:
 
 
 def test_results_come_in_order_from_several_processes() -> None:
-    assert list(Processes(2).run(partial(work, "square"), iter(range(40)))) == [i * i for i in range(40)]
-    pids = set(Processes(2).run(partial(work, "who"), range(40)))
+    assert list(Processes(2, 2).run(partial(work, "square"), iter(range(40)))) == [i * i for i in range(40)]
+    pids = set(Processes(2, 2).run(partial(work, "who"), range(40)))
     assert os.getpid() not in pids
 
 
 def test_a_single_piece_needs_no_process() -> None:
-    assert list(Processes(2).run(partial(work, "who"), [1])) == [os.getpid()]
+    assert list(Processes(2, 2).run(partial(work, "who"), [1])) == [os.getpid()]
     assert set(Processes(1).run(partial(work, "who"), range(5))) == {os.getpid()}
 
 
 def test_an_error_of_the_library_arrives_as_it_is() -> None:
     with pytest.raises(ChecksFailed, match="three is refused") as caught:
-        list(Processes(2).run(partial(work, "refuse"), range(40)))
+        list(Processes(2, 2).run(partial(work, "refuse"), range(40)))
     assert caught.value.places == (Place("here", line=3),)
 
 
 @pytest.mark.parametrize(("kind", "says"), [("break", "ZeroDivisionError"), ("die", "killed by signal 9")])
 def test_a_worker_that_fails_says_so(kind: str, says: str) -> None:
     with pytest.raises(WorkerFailed, match=says):
-        list(Processes(2).run(partial(work, kind), range(40)))
+        list(Processes(2, 2).run(partial(work, kind), range(40)))
 
 
 def test_an_abandoned_work_ends_its_processes() -> None:
-    results: Iterator[int] = iter(Processes(2).run(partial(work, "who"), range(1000)))
+    results: Iterator[int] = iter(Processes(2, 2).run(partial(work, "who"), range(1000)))
     pid = next(results)
     results.close()  # type: ignore[attr-defined]
     with pytest.raises(ProcessLookupError):
@@ -75,6 +75,6 @@ def test_processes_sign_and_verify_as_one_thread_does(monkeypatch: pytest.Monkey
     keys = generate_keys(policy, ORIGIN)
     blobs = Blobs.memory()
     source = build([*APEX, *(a(f"n{i}") for i in range(600))], blobs)
-    zone = sign_zone(blobs, source, keys, policy, epoch_of(policy, NOW), 1, workers=Processes(2))
+    zone = sign_zone(blobs, source, keys, policy, epoch_of(policy, NOW), 1, workers=Processes(2, 2))
     assert zone.store(blobs) == sign_zone(blobs, source, keys, policy, epoch_of(policy, NOW), 1).store(blobs)
-    verify_zone(zone, NOW, workers=Processes(2))
+    verify_zone(zone, NOW, workers=Processes(2, 2))

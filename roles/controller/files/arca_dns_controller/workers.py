@@ -26,6 +26,8 @@ from arca_dns.dnssec.workers import SERIAL, Piece, Result
 from arca_dns.errors import ArcaError
 
 _HEADER = 8  # octets that say how long a message is
+#: Pieces, of some tenths of a second each, from which on processes are faster than they are slow to start.
+LEAST = 12
 
 
 class WorkerFailed(ArcaError):
@@ -35,16 +37,17 @@ class WorkerFailed(ArcaError):
 
 
 class Processes:
-    """:class:`arca_dns.dnssec.workers.Workers` on *count* processes; a single piece is done in this one."""
+    """:class:`arca_dns.dnssec.workers.Workers` on *count* processes; less than *least* pieces are done in this one."""
 
-    def __init__(self, count: int | None = None) -> None:
+    def __init__(self, count: int | None = None, least: int = LEAST) -> None:
+        self._least = least
         self.count = len(os.sched_getaffinity(0)) if count is None else count
 
     def run(self, start: Callable[[], Callable[[Piece], Result]], pieces: Iterable[Piece]) -> Iterator[Result]:
         """The results of *pieces*, in their order. Raises :class:`WorkerFailed`."""
         rest = iter(pieces)
-        ahead = list(islice(rest, 2))
-        if len(ahead) < 2 or self.count < 2:
+        ahead = list(islice(rest, self._least))
+        if len(ahead) < self._least or self.count < 2:
             yield from SERIAL.run(start, chain(ahead, rest))
             return
         with contextlib.ExitStack() as stack:
