@@ -114,7 +114,7 @@ def test_a_deleted_zone_has_no_file(service, path) -> None:
 def test_a_sweep_leaves_the_history_whole(service, path) -> None:
     write_zone(service, "example.com.", "192.0.2.80")
     before = git(path, "rev-parse", "main").strip()
-    store = service._store
+    store = service.store
     store._clock = lambda: 9e9
     assert store.sweep([]) > 0
     assert git(path, "ls-tree", "-r", "--name-only", "main", "state/blobs") == ""
