@@ -96,6 +96,7 @@ class SqlStore:
         self._newest = 0  # of the revisions that they were woken for
         self._tables = tables()
         self._put_documents = dialect.upsert(self._tables.documents, "revision", "value")
+        self._put_deletions = dialect.upsert(self._tables.deletions, "revision")
         self._put_blobs = dialect.upsert(self._tables.blobs, "written")
         self._repair_blobs = dialect.upsert(self._tables.blobs, "written", "data")
         self._listener = None if dialect.listen is None else Listener(dialect.listen, self._wake)
@@ -135,7 +136,7 @@ class SqlStore:
             if broken:
                 raise Conflict(f"the store has moved on: {broken}")
             for some in _by_size(blobs):
-                connection.execute(self._put_blobs, some)
+                self._put_blobs(connection, some)
             self._write(connection, texts, found, revision)
             self._delete(connection, [key for key in transaction.deletes if key in found], revision)
             if revision % _PRUNING_EVERY == 0:
@@ -176,7 +177,7 @@ class SqlStore:
                 # One that is old is sent again: a sweep may be removing it at this moment.
                 rows = [{"digest": d, "written": now, "data": data[d]} for d in batch if d not in there]
                 for some in _by_size(rows):
-                    connection.execute(self._put_blobs, some)
+                    self._put_blobs(connection, some)
 
         self._transact(work)
 
@@ -187,7 +188,7 @@ class SqlStore:
 
         def work(connection: sqlalchemy.Connection) -> None:
             for some in _by_size(rows):
-                connection.execute(self._repair_blobs, some)
+                self._repair_blobs(connection, some)
 
         if rows:
             self._transact(work)
@@ -293,15 +294,15 @@ class SqlStore:
         deletions = self._tables.deletions
         rows = [{"key": key, "revision": revision, "value": text} for key, text in sorted(texts.items())]
         for some in _by_size(rows):
-            connection.execute(self._put_documents, some)
+            self._put_documents(connection, some)
         for batch in _batches(key for key in texts if key not in found):
             connection.execute(deletions.delete().where(deletions.c.key.in_(batch)))
 
     def _delete(self, connection: sqlalchemy.Connection, keys: Sequence[str], revision: int) -> None:
-        documents, deletions = self._tables.documents, self._tables.deletions
+        documents = self._tables.documents
         for batch in _batches(keys):
             connection.execute(documents.delete().where(documents.c.key.in_(batch)))
-            connection.execute(deletions.insert(), [{"key": key, "revision": revision} for key in batch])
+            self._put_deletions(connection, [{"key": key, "revision": revision} for key in batch])
 
     def _transact(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
         """What *work* returns, once its transaction is durable.

@@ -16,8 +16,10 @@ from ...credentials import Password, check_files
 from .base import (
     IDLE_SECONDS,
     LOCK_SECONDS,
+    Put,
     forget_connections,
     make_engine,
+    putting,
 )
 
 #: Seconds that an answer may take: longer than any lock is waited for.
@@ -155,10 +157,10 @@ class Mysql:
         new = sqlalchemy.func.last_insert_id(revision + 1)
         return connection.execute(sqlalchemy.update(revision.table).values(revision=new)).lastrowid
 
-    def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
+    def upsert(self, table: sqlalchemy.Table, *changed: str) -> Put:
         """See :class:`~.base.Dialect`."""
         insert = sqlalchemy.dialects.mysql.insert(table)
-        return insert.on_duplicate_key_update({name: insert.inserted[name] for name in changed})
+        return putting(insert.on_duplicate_key_update({name: insert.inserted[name] for name in changed}))
 
     def undone(self, error: sqlalchemy.exc.DBAPIError) -> bool:
         """See :class:`~.base.Dialect`."""

@@ -14,7 +14,7 @@ from threading import Lock
 
 from ...._deps import require, sqlalchemy
 from ....errors import StoreUnavailable
-from .base import primary_key
+from .base import Put, primary_key, putting
 
 #: Why a file cannot be opened, and what to do.
 _OPENING = {
@@ -75,11 +75,11 @@ class Sqlite:
         connection.execute(sqlalchemy.update(revision.table).values(revision=revision + 1))
         return connection.scalars(sqlalchemy.select(revision)).one()
 
-    def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
+    def upsert(self, table: sqlalchemy.Table, *changed: str) -> Put:
         """See :class:`~.base.Dialect`."""
         insert = sqlalchemy.dialects.sqlite.insert(table)
         new = {name: insert.excluded[name] for name in changed}
-        return insert.on_conflict_do_update(index_elements=[primary_key(table)], set_=new)
+        return putting(insert.on_conflict_do_update(index_elements=[primary_key(table)], set_=new))
 
     def undone(self, error: sqlalchemy.exc.DBAPIError) -> bool:
         """Never: writers wait for each other, and what fails then would fail again."""
