@@ -125,7 +125,7 @@ class Publisher:
         self._index = DueIndex(store, policy)
         self._workers = workers
         self._progress = progress
-        self._long_lock = threading.Lock()  # taken before the other one
+        self._apart = threading.Lock()  # taken before the other one
         self._signed_ahead: dict[bytes, _Ready] = {}
 
     # -- what is published ----------------------------------------------------------------
@@ -153,29 +153,36 @@ class Publisher:
     def publish(self, waiting: bytes | None = None) -> None:
         """Publish every dirty zone. Returns at once if *waiting* was published by somebody else meanwhile.
 
-        The first signing of a large zone does not keep other zones waiting: they are published while it lasts.
+        What takes long, the first signing of a large zone or a second check, does not keep other zones waiting: they
+        are published while it lasts.
         """
-        if waiting is not None and self._is_long(waiting):
-            self._publish_long(waiting)
+        if waiting is not None and self._takes_long(waiting):
+            self._publish_apart(waiting)
             return
         with self._alone():
             if waiting is not None and self._store.get(dirty_key(waiting)) is None:
                 return
             self._run(self._waiting)
         if waiting is None:
-            self._publish_all_long()
+            self._publish_long()
 
     def maintain(self) -> None:
         """Publish what is dirty, re-sign what is due, renew the head when half its life is over.
 
         Goes in steps, between which others may publish. Costs what is due, and what was published since the last time.
         """
-        due = self._index.due(self._clock())
-        for at in range(0, max(len(due), 1), _STEP):
-            some = due[at : at + _STEP]
+        now = self._clock()
+        due = self._index.due(now)
+        long = {zone for zone in due if self._takes_long(zone)}
+        quick = [zone for zone in due if zone not in long]
+        for at in range(0, max(len(quick), 1), _STEP):
+            some = quick[at : at + _STEP]
             with self._alone():
                 self._run(lambda some=some, first=at == 0: self._waiting_or_due(some, first))  # type: ignore[misc]
-        self._publish_all_long()
+        self._publish_long()
+        for zone in sorted(long):
+            if self._due(zone, now):
+                self._publish_apart(zone)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -187,35 +194,41 @@ class Publisher:
         finally:
             self._lock.release()
 
-    def _is_long(self, zone: bytes) -> bool:
-        """Whether *zone* is large and was never published."""
+    def _takes_long(self, zone: bytes) -> bool:
+        """Whether *zone* is large and was never published, or a second check must accept it."""
         source = self._store.get(zone_key(zone))
-        if source is None or _source(source).records < _LONG:
+        if source is None:
             return False
-        return self._store.get(published_key(zone)) is None
+        if cast(JsonObject, source.value["settings"]).get("verify_command"):
+            return True
+        return _source(source).records >= _LONG and self._store.get(published_key(zone)) is None
 
-    def _publish_all_long(self) -> None:
+    def _publish_long(self) -> None:
         for note in everything(self._store, "dirty/"):
             zone = names.from_text(str(note.value["name"]))
-            if self._is_long(zone):
-                self._publish_long(zone)
+            if self._takes_long(zone):
+                self._publish_apart(zone)
 
-    def _publish_long(self, zone: bytes) -> None:
-        """Sign *zone* while others are published, then publish it with them."""
-        with self._long_lock:
+    def _publish_apart(self, zone: bytes) -> None:
+        """Sign *zone* while others are published, then publish it with them.
+
+        Where it was written again meanwhile, that writer comes here after this one.
+        """
+        with self._apart:
             note = self._store.get(dirty_key(zone))
-            if note is not None and self._is_long(zone):
-                blobs = self._blobs()
-                made = self._prepare(blobs, zone, note)
-                if made is None:
-                    return
-                self._store.write_blobs(blobs.pending)
-                self._signed_ahead[zone] = made
+            if note is None and not self._due(zone, self._clock()):
+                return
+            blobs = self._blobs()
+            made = self._prepare(blobs, zone, note)
+            if made is None:
+                return
+            self._store.write_blobs(blobs.pending)
+            self._signed_ahead[zone] = made
             try:
                 with self._alone():
-                    self._run(self._waiting)
+                    self._run(lambda: self._waiting_with(zone))
             finally:
-                self._signed_ahead.pop(zone, None)
+                del self._signed_ahead[zone]
 
     def _waiting(self) -> _Found:
         """The zones that are dirty, with their notes, and whether a head is wanted all the same."""
@@ -226,9 +239,16 @@ class Publisher:
                 break
             notes += page
         by_zone = {names.from_text(str(note.value["name"])): note for note in notes}
-        ahead = self._signed_ahead
-        work: _Work = {zone: note for zone, note in by_zone.items() if zone in ahead or not self._is_long(zone)}
+        work: _Work = {zone: note for zone, note in by_zone.items() if not self._takes_long(zone)}
         return work, lambda: self.head() is None
+
+    def _waiting_with(self, zone: bytes) -> _Found:
+        """The same and *zone*, if it is still what was signed ahead."""
+        work, wanted = self._waiting()
+        made, published = self._signed_ahead[zone], self._store.get(published_key(zone))
+        if (made.expected, made.note) == (_revision(published), self._store.get(dirty_key(zone))):
+            work[zone] = made.note
+        return work, wanted
 
     def _waiting_or_due(self, candidates: Sequence[bytes], first: bool) -> _Found:
         """The same, with those of *candidates* that are to be signed again; what is dirty only at *first*."""
@@ -273,7 +293,7 @@ class Publisher:
     def _prepare(self, blobs: Blobs, zone: bytes, note: Document | None) -> _Ready | None:
         """Sign and verify *zone*; a failure is kept in its note and leaves what is published alone."""
         published = self._store.get(published_key(zone))
-        expected = ABSENT if published is None else published.revision
+        expected = _revision(published)
         source = self._store.get(zone_key(zone))
         if source is None:
             return None if published is None and note is None else _Ready(zone, note, expected, ABSENT, None)
@@ -419,6 +439,10 @@ def load_source(store: Store, zone: bytes) -> tuple[Source, int]:
     if document is None:
         raise NotFound(f"there is no zone {names.to_text(zone)}")
     return _source(document), document.revision
+
+
+def _revision(document: Document | None) -> int:
+    return ABSENT if document is None else document.revision
 
 
 def _source(document: Document) -> Source:
