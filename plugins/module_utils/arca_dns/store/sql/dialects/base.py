@@ -21,6 +21,9 @@ from ..listener import Listening
 #: Writes rows, one at least, by one statement.
 Put: TypeAlias = "Callable[[sqlalchemy.Connection, Sequence[Mapping[str, Any]]], None]"
 
+#: Gives a transaction its revision.
+Advance: TypeAlias = "Callable[[sqlalchemy.Connection], int]"
+
 #: Seconds that a statement waits for a lock which another process holds.
 LOCK_SECONDS = 30
 #: Seconds that a server waits for a controller which has begun a transaction and says nothing more.
@@ -50,8 +53,8 @@ class Dialect(Protocol):
     def migrator(self) -> AbstractContextManager[sqlalchemy.Connection]:
         """The same, under the lock that lets one process at a time change the schema."""
 
-    def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
-        """Add one to *revision*, in the one row of its table; returns what it is now."""
+    def advance(self, revision: sqlalchemy.Column[int]) -> Advance:
+        """Adds one to *revision*, in the one row of its table, and returns what it is now."""
 
     def upsert(self, table: sqlalchemy.Table, *changed: str) -> Put:
         """Inserts rows or, where the primary key is there already, sets the columns *changed* of that row instead."""

@@ -16,6 +16,7 @@ from ...credentials import Password, check_files
 from .base import (
     IDLE_SECONDS,
     LOCK_SECONDS,
+    Advance,
     Put,
     forget_connections,
     make_engine,
@@ -151,11 +152,11 @@ class Mysql:
                 if not connection.invalidated:
                     connection.exec_driver_sql(f"SELECT RELEASE_LOCK({_SCHEMA_LOCK})")
 
-    def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
+    def advance(self, revision: sqlalchemy.Column[int]) -> Advance:
         """See :class:`~.base.Dialect`."""
         # The server's answer to an UPDATE carries the value of LAST_INSERT_ID: no second question.
-        new = sqlalchemy.func.last_insert_id(revision + 1)
-        return connection.execute(sqlalchemy.update(revision.table).values(revision=new)).lastrowid
+        update = sqlalchemy.update(revision.table).values(revision=sqlalchemy.func.last_insert_id(revision + 1))
+        return lambda connection: connection.execute(update).lastrowid
 
     def upsert(self, table: sqlalchemy.Table, *changed: str) -> Put:
         """See :class:`~.base.Dialect`."""

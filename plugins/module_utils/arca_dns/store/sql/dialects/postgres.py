@@ -16,6 +16,7 @@ from ...credentials import Password, check_files
 from .base import (
     IDLE_SECONDS,
     LOCK_SECONDS,
+    Advance,
     Put,
     forget_connections,
     make_engine,
@@ -156,12 +157,11 @@ class Postgres:
             connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
             yield connection
 
-    def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
+    def advance(self, revision: sqlalchemy.Column[int]) -> Advance:
         """See :class:`~.base.Dialect`."""
         tell = sqlalchemy.func.pg_notify(_CHANNEL, sqlalchemy.cast(revision, sqlalchemy.Text))
         statement = sqlalchemy.update(revision.table).values(revision=revision + 1).returning(revision, tell)
-        advanced: int = connection.scalars(statement).one()
-        return advanced
+        return lambda connection: connection.scalars(statement).one()
 
     def upsert(self, table: sqlalchemy.Table, *changed: str) -> Put:
         """See :class:`~.base.Dialect`. Rows go as one array a column.
