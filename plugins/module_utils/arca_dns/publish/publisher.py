@@ -365,8 +365,9 @@ class Publisher:
                 signed = resign(blobs, old, tree, before, keys, policy, epoch, serial, workers=workers, progress=tell)
                 verify_change(before, signed, int(now), workers=workers, progress=tell)
             else:
-                signed = sign_zone(blobs, tree, keys, policy, epoch, serial, workers=workers, progress=tell)
-                verify_zone(signed, int(now), workers=workers, progress=tell)
+                with workers.together() as crew:
+                    signed = sign_zone(blobs, tree, keys, policy, epoch, serial, workers=crew, progress=tell)
+                    verify_zone(signed, int(now), workers=crew, progress=tell)
         else:
             signing = "unsigned"
             signed = publish_unsigned(blobs, tree, serial)
