@@ -382,7 +382,9 @@ def _row(name: str, size: int, job: str, tool: str, best: dict[tuple[str, str], 
     if cost.failure:
         return name, f"{size:,}", job, tool, cost.failure
     first = job in ("first signing", "through the service")
-    peer = best["first signing", PEER]
+    peer = best.get(("first signing", PEER))
+    if peer is not None and peer.failure:
+        peer = None
     made = best["first signing", "arca.dns"].signatures if job == "through the service" else cost.signatures
     return (
         name,
@@ -392,8 +394,8 @@ def _row(name: str, size: int, job: str, tool: str, best: dict[tuple[str, str], 
         f"{cost.seconds:.3f}",
         f"{cost.cpu:.3f}" if cost.cpu else "",
         f"{made:,}" if made else "",
-        f"{peer.seconds / cost.seconds:.2f}" if first and not peer.failure else "",
-        f"{peer.cpu / cost.cpu:.2f}" if first and not peer.failure else "",
+        f"{peer.seconds / cost.seconds:.2f}" if first and peer else "",
+        f"{peer.cpu / cost.cpu:.2f}" if first and peer else "",
         f"{made / cost.seconds / limit:.0%}" if made else "",
         f"{cost.peak:.0f}" if cost.peak else "",
         f"{os.getloadavg()[0]:.1f}",
