@@ -48,12 +48,14 @@ from .store.common import everything
 from .store.fenced import Fence, FencedStore
 from .writing import Create, Delete, Edit, Operation, Permit, Planner, Prepared, Replace, Rollback, Undelete
 from .zone import names, rr
-from .zone.changes import Change, Plan, RRsetDiff, tree_diffs
+from .zone.changes import Amend, Change, Plan, RRsetDiff, tree_diffs
 from .zone.content import TreeView
 from .zone.tree import Blobs, Parsed, ZoneRoot
 
 _ATTEMPTS = 5
 _CACHE_BYTES = 128 << 20
+#: Thousands of zones that are looked at for one page of some.
+_FIND_PAGES = 5
 _DAMAGE_HINT = ": the backend is damaged; 'arca-dns-controller fsck' says what needs it and repairs it"
 
 
@@ -286,7 +288,7 @@ class Service:
     def change_zone(
         self,
         name: bytes,
-        changes: Sequence[Change],
+        changes: Sequence[Change | Amend],
         *,
         if_version: str | None,
         actor: str,
@@ -294,7 +296,7 @@ class Service:
         dry_run: bool = False,
         force: bool = False,
     ) -> Outcome:
-        """Replace or remove single RRsets of zone *name*, all or nothing."""
+        """Replace, amend or remove single RRsets of zone *name*, all or nothing."""
         operation = Edit(name, tuple(changes), if_version)
         return self.write(operation, actor=actor, reason=reason, dry_run=dry_run, force=force)
 
@@ -349,6 +351,46 @@ class Service:
         documents = self._store.scan("zone/", "" if after is None else zone_key(after), limit)
         return [self._info(Source(**cast("dict[str, str]", d.value))) for d in documents]  # type: ignore[arg-type]
 
+    def find_zones(
+        self, wanted: Callable[[bytes, ZoneSettings], bool], after: bytes | None = None, limit: int = 100
+    ) -> tuple[list[ZoneInfo], bytes | None]:
+        """Up to *limit* zones in key order, behind *after*, that are *wanted*, and behind which zone to go on.
+
+        Looks at some thousands of zones at most, so there may be fewer, or none, though there is more to look at.
+        """
+        found: list[ZoneInfo] = []
+        key = "" if after is None else zone_key(after)
+        for _page in range(_FIND_PAGES):
+            documents = self._store.scan("zone/", key, 1000)
+            for document in documents:
+                name = names.from_text(str(document.value["name"]))
+                settings = ZoneSettings.from_json(cast(JsonObject, document.value["settings"]))
+                if wanted(name, settings):
+                    found.append(self._info(Source(**cast("dict[str, str]", document.value))))  # type: ignore[arg-type]
+                    if len(found) == limit:
+                        return found, name
+            if len(documents) < 1000:
+                return found, None
+            key = documents[-1].key
+        return found, names.from_text(str(documents[-1].value["name"]))
+
+    def waiting_zones(self) -> set[bytes]:
+        """The zones whose current version is not served yet, deleted ones left out."""
+        notes = everything(self._store, "dirty/")
+        return {names.from_text(str(note.value["name"])) for note in notes if note.value.get("problem")}
+
+    def zone_names(self, after: bytes | None = None, limit: int = 100) -> list[bytes]:
+        """The names of up to *limit* zones in key order, those behind *after*."""
+        documents = self._store.scan("zone/", "" if after is None else zone_key(after), limit)
+        return [names.from_text(str(document.value["name"])) for document in documents]
+
+    def opened(self, name: bytes) -> tuple[ZoneRoot, int] | None:
+        """:meth:`content` of a zone's current version, or ``None`` if there is no such zone."""
+        try:
+            return self.content(name)
+        except NotFound:
+            return None
+
     def deleted_zones(self, after: bytes | None = None, limit: int = 100) -> list[Deleted]:
         """Up to *limit* zones that :meth:`undelete` can bring back, in key order, those behind *after*."""
         return deletion.deleted_zones(self._store, after, limit)
@@ -393,6 +435,25 @@ class Service:
         self.newest_version(name)
         documents = self._store.scan(version_key(name), version_key(name, after) if after else "", limit)
         return [SourceVersion(**cast("dict[str, str]", d.value)) for d in documents]  # type: ignore[arg-type]
+
+    def versions_newest(self, name: bytes, before: str = "", limit: int = 100) -> list[SourceVersion]:
+        """Source versions of *name*, deleted or not, newest first, those older than *before*. Raises ``NotFound``."""
+        found: list[SourceVersion] = []
+        gone = self._store.get(deleted_key(name))
+        newest = self.newest_version(name) if gone is None else deletion.read(gone).version
+        at: str | None = newest
+        if before:
+            document = self._store.get(version_key(name, before))
+            if document is None:
+                raise NotFound(f"zone {names.to_text(name)} has no version {before!r}")
+            at = cast("str | None", document.value["parent"])
+        while at is not None and len(found) < limit:
+            document = self._store.get(version_key(name, at))
+            if document is None:  # retention has removed it and what is older
+                break
+            found.append(SourceVersion(**cast("dict[str, str]", document.value)))  # type: ignore[arg-type]
+            at = found[-1].parent
+        return found
 
     def diff(self, name: bytes, old: str, new: str) -> tuple[RRsetDiff, ...]:
         """What changed from one version to another."""

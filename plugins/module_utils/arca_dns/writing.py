@@ -38,7 +38,7 @@ from .publish.publisher import Publisher, load_source, next_serial
 from .publish.second_check import SecondChecks
 from .store.base import ABSENT, Document, JsonObject, Store
 from .zone import names, rr
-from .zone.changes import Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
+from .zone.changes import Amend, Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
 from .zone.checks import check, check_ttls
 from .zone.content import Overlay, TreeView
 from .zone.tree import Blobs, ZoneRoot
@@ -71,10 +71,10 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace or remove single RRsets of a zone."""
+    """Replace, amend or remove single RRsets of a zone."""
 
     name: bytes
-    changes: tuple[Change, ...]
+    changes: tuple[Change | Amend, ...]
     if_version: str | None = None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import InputError, Place, ZoneTextError
-from ..zone import names, rdata, text as zone_text
+from ..zone import names, rdata, targets, text as zone_text
 from ..zone.rr import MAX_TTL, SOA, RRset
 from .base import DEFAULT_TTL, Record, Soa
 
@@ -105,10 +105,15 @@ def _owner(origin: bytes, name: str, pointer: str, places: list[Place]) -> bytes
 
 def _rdata(rdtype: int, value: str, origin: bytes, pointer: str, places: list[Place]) -> bytes | None:
     try:
-        return rdata.from_text(rdtype, value, origin)
+        found = rdata.from_text(rdtype, value, origin)
     except InputError as error:
         places.append(Place(error.message, pointer=pointer))
         return None
+    doubt = targets.unclear(rdtype, value, origin)
+    if doubt is not None:
+        places.append(Place(doubt, pointer=pointer))
+        return None
+    return found
 
 
 def _soa(origin: bytes, soa: Soa, places: list[Place]) -> list[_Wanted]:

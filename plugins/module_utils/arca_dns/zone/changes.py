@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from ..errors import InputError
+from ..errors import AlreadyExists, InputError, Place
 from . import names, rr
 from .content import TreeView, View
 from .rr import RRset
@@ -21,15 +21,41 @@ from .tree import Blobs, ZoneRoot
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The RRset that *owner* and *rdtype* shall have; ``None``: none."""
+    """The RRset that *owner* and *rdtype* shall have; ``None``: none. With *new* there must be none before."""
 
     owner: bytes
     rdtype: int
     rrset: RRset | None
+    new: bool = False
 
     def __post_init__(self) -> None:
         if self.rrset is not None and (self.rrset.owner, self.rrset.rdtype) != (self.owner, self.rdtype):
             raise ValueError("a change whose RRset has another owner or type")
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """Records that the RRset of *owner* and *rdtype* shall have, and such that it shall not have, beside its others.
+
+    *ttl* ``None`` keeps that of the RRset; one that is new has *default_ttl*.
+    """
+
+    owner: bytes
+    rdtype: int
+    add: tuple[bytes, ...] = ()
+    remove: tuple[bytes, ...] = ()
+    ttl: int | None = None
+    default_ttl: int = 3600
+
+    def applied(self, before: RRset | None) -> RRset | None:
+        """What becomes of *before*."""
+        held = () if before is None else before.rdatas
+        kept = [data for data in held if data not in self.remove]
+        if before is None and not self.add:
+            return None
+        ttl = self.ttl if self.ttl is not None else self.default_ttl if before is None else before.ttl
+        after = RRset.of(self.owner, self.rdtype, ttl, [*kept, *self.add])
+        return after if after.rdatas else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +117,31 @@ def source_form(rrset: RRset) -> RRset:
     return RRset.of(rrset.owner, rrset.rdtype, rrset.ttl, (rr.soa_with_serial(data, 0) for data in rrset.rdatas))
 
 
-def plan_changes(view: View, changes: Iterable[Change]) -> tuple[RRsetDiff, ...]:
+def plan_changes(view: View, changes: Iterable[Change | Amend]) -> tuple[RRsetDiff, ...]:
     """What *changes*, one after the other, make different in *view*; in canonical order.
 
-    Raises :class:`InputError` for an RRset without records.
+    Raises :class:`InputError` for an RRset without records, and :class:`AlreadyExists` with the place of each RRset
+    that should be new and is there.
     """
     wanted: dict[tuple[bytes, int], RRset | None] = {}
-    for change in changes:
+    there: list[Place] = []
+    for index, change in enumerate(changes):
+        if isinstance(change, Amend):
+            key = (change.owner, change.rdtype)
+            held = wanted[key] if key in wanted else view.node(change.owner).get(change.rdtype)
+            amended = change.applied(held)
+            wanted[key] = None if amended is None else source_form(amended)
+            continue
+        if change.new and view.node(change.owner).get(change.rdtype) is not None:
+            what = f"{names.to_text(change.owner)} {rr.type_text(change.rdtype)}"
+            there.append(Place(f"{what} exists already; replace it, or add to it", pointer=f"/changes/{index}"))
         if change.rrset is not None and not change.rrset.rdatas:
             raise InputError(
                 f"{names.to_text(change.owner)} {rr.type_text(change.rdtype)} has no value; to remove it, say so"
             )
         wanted[change.owner, change.rdtype] = None if change.rrset is None else source_form(change.rrset)
+    if there:
+        raise AlreadyExists("what should be created exists already", there)
     diffs = []
     for (owner, rdtype), after in wanted.items():
         before = view.node(owner).get(rdtype)

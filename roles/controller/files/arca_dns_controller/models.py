@@ -77,9 +77,13 @@ class RRsetIn(_Sent):
 
 
 class ChangeIn(_Sent):
-    """One change: `put` makes the RRset what is given, `delete` removes it."""
+    """One change of an RRset.
 
-    action: Literal["put", "delete"]
+    `create` makes one that must not be there yet, `replace` (also `put`) makes it what is given whether or not it is
+    there, `delete` removes it; `add` and `remove` are for single values: the others of the RRset stay.
+    """
+
+    action: Literal["create", "replace", "put", "delete", "add", "remove"]
     name: str
     type: str
     ttl: Ttl | None = None
@@ -188,9 +192,12 @@ class Zone(ZoneSummary):
 
 
 class ZoneList(_Given):
-    """A page of zones; `next` is the `after` of the following page."""
+    """A page of zones; `next` is the `after` of the following page, and with filters not `null` while there is more.
 
-    zones: list[ZoneSummary]
+    With `fields=full` each is a whole zone.
+    """
+
+    zones: list[Zone | ZoneSummary]
     next: str | None
 
 
@@ -223,6 +230,27 @@ class RRset(_Given):
     type: str
     ttl: int
     values: list[str]
+
+
+class RRsetList(_Given):
+    """A page of the RRsets of a zone in canonical order; `next` is the `after` of the following page."""
+
+    version: str = Field(description="The version of the zone that the page was read from.")
+    rrsets: list[RRset]
+    next: str | None
+
+
+class SearchResult(RRset):
+    """Of an RRset the records that were found."""
+
+    zone: str
+
+
+class SearchAnswer(_Given):
+    """A page of what was found; there is more as long as `next` is not `null`, even behind a page that is empty."""
+
+    results: list[SearchResult]
+    next: str | None
 
 
 class RRsetSide(_Given):
@@ -295,7 +323,7 @@ class Version(_Given):
 
 
 class VersionList(_Given):
-    """A page of versions, oldest first."""
+    """A page of versions; `next` is the `after` of the following page."""
 
     versions: list[Version]
     next: str | None

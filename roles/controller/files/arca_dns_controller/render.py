@@ -14,6 +14,7 @@ from fastapi import Response
 from fastapi.responses import JSONResponse
 
 from arca_dns.documents import Deleted, PublishedVersion, SourceVersion, utc
+from arca_dns.finding import Page
 from arca_dns.service import Outcome, ZoneInfo
 from arca_dns.zone import names, rdata, rr
 from arca_dns.zone.changes import RRsetDiff
@@ -113,6 +114,29 @@ def document(head: dict[str, Any], zone: bytes, rrsets: Iterable[rr.RRset]) -> I
             held, size = [], 0
     held.append("]}")
     yield "".join(held).encode()
+
+
+def zone_list(documents: Iterable[Iterable[bytes]], following: str | None) -> Iterator[bytes]:
+    """Whole zones as a page of a list."""
+    separator = b'{"zones": ['
+    for one in documents:
+        yield separator
+        yield from one
+        separator = b",\n"
+    opening = b"" if separator.startswith(b",") else separator
+    yield opening + f'], "next": {json.dumps(following)}}}'.encode()
+
+
+def found(page: Page) -> dict[str, Any]:
+    """What a search found."""
+    rows = [{"zone": names.to_text(one.zone), **rrset(one.rrset)} for one in page.found]
+    return {"results": rows, "next": None if page.following is None else page.following.text()}
+
+
+def listed(page: Page, version: str) -> dict[str, Any]:
+    """RRsets of a zone."""
+    following = None if page.following is None else page.following.text()
+    return {"version": version, "rrsets": [rrset(one.rrset) for one in page.found], "next": following}
 
 
 def records(zone: bytes, rrset: rr.RRset) -> Iterator[dict[str, Any]]:
