@@ -224,7 +224,7 @@ def _search_zone(query: Query, zone: bytes, load: Open, after: Position | None, 
         for found in query.within(owner, data):
             if owner == at.owner and found.rdtype <= at.rdtype:
                 continue
-            if walk.over:
+            if len(walk.found) >= walk.limit:
                 return at
             walk.found.append(Match(zone, _with_serial(found, serial)))
             at = Position(zone, owner, found.rdtype)
@@ -232,7 +232,7 @@ def _search_zone(query: Query, zone: bytes, load: Open, after: Position | None, 
             continue
         walk.work -= 1
         if walk.over:
-            return at if len(walk.found) >= walk.limit else Position(zone, owner, 65535)
+            return Position(zone, owner, 65535)
     return None
 
 

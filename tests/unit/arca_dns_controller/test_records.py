@@ -38,7 +38,14 @@ def values(api: Api, owner: str, rdtype: str) -> list[str]:
 
 def test_zones_are_filtered_by_name_signing_and_problem(api: Api, zone: str) -> None:
     for name, dnssec in (("a.example.net", False), ("b.example.net", True)):
-        document = {**EXAMPLE, "name": name, "records": EXAMPLE["records"][:1], "settings": {"dnssec": dnssec}}
+        soa = {"mname": "ns1.example.com."}
+        document = {
+            **EXAMPLE,
+            "name": name,
+            "soa": soa,
+            "records": EXAMPLE["records"][:1],
+            "settings": {"dnssec": dnssec},
+        }
         assert api("POST", "/zones", json=document).status_code == 201
     assert named(api("GET", "/zones?name=*.example.net")) == ["a.example.net.", "b.example.net."]
     assert named(api("GET", "/zones?name=EXAMPLE.com")) == ["example.com."]
@@ -106,9 +113,9 @@ def test_a_target_without_its_final_dot_is_told_with_both_spellings(api: Api) ->
         {"name": "@", "type": "MX", "value": "10 mail.example.net"},
         {"name": "www", "type": "CNAME", "values": ["www.example.com"]},
     ]
-    answer = api("POST", "/zones", json={**EXAMPLE, "records": records})
-    places = problem(answer, 422, "zone-text")["places"]
-    assert [place["pointer"] for place in places] == ["/records/1/value", "/records/2/values/0"]
+    wrong = {**EXAMPLE, "records": records, "soa": {"mname": "ns1.example.net"}}
+    places = problem(api("POST", "/zones", json=wrong), 422, "zone-text")["places"]
+    assert [place["pointer"] for place in places] == ["/records/1/value", "/records/2/values/0", "/soa/mname"]
     assert "'www.example.com.'" in places[1]["message"]
     assert "'www.example.com.example.com.'" in places[1]["message"]
 

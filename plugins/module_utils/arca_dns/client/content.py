@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ..errors import InputError, Place, ZoneTextError
 from ..zone import names, rdata, targets, text as zone_text
-from ..zone.rr import MAX_TTL, SOA, RRset
+from ..zone.rr import MAX_TTL, NS, SOA, RRset
 from .base import DEFAULT_TTL, Record, Soa
 
 _Key = tuple[bytes, int]
@@ -123,7 +123,13 @@ def _soa(origin: bytes, soa: Soa, places: list[Place]) -> list[_Wanted]:
         rname = local.replace("\\", "\\\\").replace(".", "\\.") + "." + domain.rstrip(".") + "."
     else:
         rname = _meant(rname, origin)
-    value = f"{_meant(soa.mname, origin)} {rname} 0 {soa.refresh} {soa.retry} {soa.expire} {soa.minimum}"
+    mname = _meant(soa.mname, origin)
+    for name, pointer in ((mname, "/soa/mname"), (rname, "/soa/rname")):
+        doubt = targets.unclear(NS, name, origin)
+        if doubt is not None:
+            places.append(Place(doubt, pointer=pointer))
+            return []
+    value = f"{mname} {rname} 0 {soa.refresh} {soa.retry} {soa.expire} {soa.minimum}"
     data = _rdata(SOA, value, origin, "/soa", places)
     return [] if data is None else [_Wanted((origin, SOA), soa.ttl, data, "/soa")]
 
