@@ -48,8 +48,9 @@ from .store.common import everything
 from .store.fenced import Fence, FencedStore
 from .writing import Create, Delete, Edit, Operation, Permit, Planner, Prepared, Replace, Rollback, Undelete
 from .zone import names, rr
-from .zone.changes import Amend, Change, Plan, RRsetDiff, tree_diffs
+from .zone.changes import Amend, Change, Content, Plan, RRsetDiff, tree_diffs
 from .zone.content import TreeView
+from .zone.text import ParsedZone
 from .zone.tree import Blobs, Parsed, ZoneRoot
 
 _ATTEMPTS = 5
@@ -73,6 +74,10 @@ class Outcome:
     applied: bool
     published: bool = True
     problem: str | None = None
+
+    def without_content(self) -> Outcome:
+        """The same with a plan that holds no RRsets, for who has shown it and needs the room."""
+        return replace(self, plan=replace(self.plan, diffs=()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +202,11 @@ class Service:
         dry_run: bool = False,
         force: bool = False,
         permit: Permit | None = None,
+        publish: bool = True,
     ) -> Outcome:
         """Do *operation*, or with *dry_run* tell what it would do. Without a fence, one that loses a race is done anew.
 
+        Without *publish* the caller does that, by :meth:`serve`.
         Raises what :meth:`~.writing.Planner.prepare` raises, what *permit* raises, and ``PlanRefused``.
         """
         for _attempt in range(_ATTEMPTS):
@@ -218,7 +225,7 @@ class Service:
             except Conflict:
                 continue
             outcome = Outcome(prepared.plan, prepared.version, prepared.serial, changed=True, applied=True)
-            return self._publish([outcome])[0]
+            return self.serve([outcome])[0] if publish else outcome
         raise Conflict(f"zone {names.to_text(operation.name)} keeps changing under this write; try again")
 
     def bulk(
@@ -250,13 +257,13 @@ class Service:
                 self._commit(blobs, merged(work))
             except Conflict:
                 continue
-            return self._publish([_told(one, applied=one.documents is not None) for one in prepared])
+            return self.serve([_told(one, applied=one.documents is not None) for one in prepared])
         raise Conflict("the zones keep changing under this write; try again")
 
     def create_zone(
         self,
         name: bytes,
-        rrsets: Iterable[rr.RRset],
+        rrsets: Iterable[rr.RRset] | ParsedZone,
         *,
         actor: str,
         reason: str = "",
@@ -265,13 +272,13 @@ class Service:
         dry_run: bool = False,
     ) -> Outcome:
         """Create zone *name*. Raises ``AlreadyExists`` or ``ChecksFailed``."""
-        operation = Create(name, tuple(rrsets), settings or ZoneSettings(), lines)
+        operation = Create(name, _whole_zone(rrsets), settings or ZoneSettings(), lines)
         return self.write(operation, actor=actor, reason=reason, dry_run=dry_run)
 
     def replace_zone(
         self,
         name: bytes,
-        rrsets: Iterable[rr.RRset],
+        rrsets: Iterable[rr.RRset] | ParsedZone,
         *,
         if_version: str | None,
         actor: str,
@@ -282,7 +289,7 @@ class Service:
         force: bool = False,
     ) -> Outcome:
         """Make *rrsets* the whole content of zone *name*; *settings* ``None`` keeps those it has."""
-        operation = Replace(name, tuple(rrsets), if_version, settings, lines)
+        operation = Replace(name, _whole_zone(rrsets), if_version, settings, lines)
         return self.write(operation, actor=actor, reason=reason, dry_run=dry_run, force=force)
 
     def change_zone(
@@ -338,6 +345,16 @@ class Service:
         ``ChecksFailed`` where the content would not be taken today.
         """
         return self.write(Undelete(name), actor=actor, reason=reason, dry_run=dry_run)
+
+    def serve(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Publish after a durable commit: a failure here is told, never raised, for the write itself holds."""
+        written = [outcome.plan.zone for outcome in outcomes if outcome.applied]
+        failure: str | None = None
+        try:
+            self.publisher.publish(written[0] if len(written) == 1 else None)
+        except ArcaError as error:
+            failure = str(error)
+        return [self._served(outcome, failure) if outcome.applied else outcome for outcome in outcomes]
 
     # -- reads ------------------------------------------------------------------------------
 
@@ -556,16 +573,6 @@ class Service:
         self._store.commit(replace(transaction, blobs=blobs.pending))
         blobs.settle()
 
-    def _publish(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Publish after a durable commit: a failure here is told, never raised, for the write itself holds."""
-        written = [outcome.plan.zone for outcome in outcomes if outcome.applied]
-        failure: str | None = None
-        try:
-            self.publisher.publish(written[0] if len(written) == 1 else None)
-        except ArcaError as error:
-            failure = str(error)
-        return [self._served(outcome, failure) if outcome.applied else outcome for outcome in outcomes]
-
     def _served(self, outcome: Outcome, failure: str | None) -> Outcome:
         """*outcome* with what has become of its publication."""
         problem = failure
@@ -590,6 +597,10 @@ class Service:
             ZoneSettings.from_json(source.settings),
             None if note is None else note.problem,
         )
+
+
+def _whole_zone(rrsets: Iterable[rr.RRset] | ParsedZone) -> Content:
+    return rrsets if isinstance(rrsets, ParsedZone) else tuple(rrsets)
 
 
 def _whole(digest: str, data: bytes) -> bool:

@@ -38,9 +38,10 @@ from .publish.publisher import Publisher, load_source, next_serial
 from .publish.second_check import SecondChecks
 from .store.base import ABSENT, Document, JsonObject, Store
 from .zone import names, rr
-from .zone.changes import Amend, Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
+from .zone.changes import Amend, Change, Content, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
 from .zone.checks import check, check_ttls
 from .zone.content import Overlay, TreeView
+from .zone.text import ParsedZone
 from .zone.tree import Blobs, ZoneRoot
 
 Lines: TypeAlias = "Mapping[tuple[bytes, int], int]"
@@ -53,7 +54,7 @@ class Create:
     """Create a zone. *lines* says where in a zone file each RRset stands."""
 
     name: bytes
-    rrsets: tuple[rr.RRset, ...]
+    rrsets: Content
     settings: ZoneSettings = field(default_factory=ZoneSettings)
     lines: Lines | None = None
 
@@ -63,7 +64,7 @@ class Replace:
     """Make *rrsets* the whole content of a zone; *settings* ``None`` keeps those it has."""
 
     name: bytes
-    rrsets: tuple[rr.RRset, ...]
+    rrsets: Content
     if_version: str | None = None
     settings: ZoneSettings | None = None
     lines: Lines | None = None
@@ -238,7 +239,7 @@ class Planner:
     def _write(
         self,
         name: bytes,
-        compute: Callable[[ZoneRoot], tuple[RRsetDiff, ...]],
+        compute: Callable[[ZoneRoot], Sequence[RRsetDiff]],
         blobs: Blobs,
         current: tuple[Source, int],
         by: tuple[str, str],
@@ -447,7 +448,10 @@ def _source(
     )
 
 
-def _soa_serial(content: Sequence[rr.RRset], name: bytes) -> int | None:
+def _soa_serial(content: Content, name: bytes) -> int | None:
+    if isinstance(content, ParsedZone):
+        apex = next((data for owner, data in content.nodes() if owner == name), b"")
+        content = tuple(rr.rrsets(apex))
     for rrset in content:
         if rrset.rdtype == rr.SOA and rrset.owner == name and rrset.rdatas:
             return rr.soa_serial(rrset.rdatas[0])

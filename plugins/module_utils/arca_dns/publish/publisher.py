@@ -178,6 +178,12 @@ class Publisher:
         self._publish_all_long()
 
     @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """Leave first signings of large zones to another process meanwhile."""
+        with self._long_lock:
+            yield
+
+    @contextmanager
     def _alone(self) -> Iterator[None]:
         """One publisher at a time, in the order in which they come."""
         with self._turn:

@@ -8,15 +8,21 @@ Whether the result is a sound zone is the business of :mod:`.checks`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from functools import cached_property
+from itertools import groupby, islice
+from typing import TypeAlias, overload
 
 from ..errors import AlreadyExists, InputError, Place
 from . import names, rr
 from .content import TreeView, View
 from .rr import RRset
+from .text import ParsedZone
 from .tree import Blobs, ZoneRoot
+
+#: A whole zone: its RRsets in any order, or a zone file that was read.
+Content: TypeAlias = "tuple[RRset, ...] | ParsedZone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ class Plan:
 
     zone: bytes
     base: str | None
-    diffs: tuple[RRsetDiff, ...]
+    diffs: Sequence[RRsetDiff]
     warnings: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
 
@@ -151,13 +157,57 @@ def plan_changes(view: View, changes: Iterable[Change | Amend]) -> tuple[RRsetDi
     return tuple(diffs)
 
 
-def plan_replace(blobs: Blobs, old: ZoneRoot, rrsets: Iterable[RRset]) -> tuple[tuple[RRsetDiff, ...], ZoneRoot]:
-    """What makes *rrsets* the whole content, and the tree that holds it. What both trees share is not compared.
+def plan_replace(blobs: Blobs, old: ZoneRoot, content: Content) -> tuple[Sequence[RRsetDiff], ZoneRoot]:
+    """What makes *content* the whole content, and the tree that holds it. What both trees share is not compared.
 
     RRsets of one owner and type are united. Raises :class:`InputError` if their TTLs differ.
     """
-    new = ZoneRoot.build(blobs, old.origin, _nodes(rrsets))
+    if not isinstance(content, ParsedZone):
+        new = ZoneRoot.build(blobs, old.origin, _nodes(content))
+    else:
+        new = ZoneRoot.build(blobs, old.origin, _parsed_nodes(content))
+        if old.apex.root is None and old.names.root is None:
+            return Additions(new), new
     return tuple(tree_diffs(old, new)), new
+
+
+class Additions(Sequence[RRsetDiff]):
+    """The RRsets of a new zone as differences, made as they are read: a large zone is not held a second time."""
+
+    def __init__(self, zone: ZoneRoot) -> None:
+        self._zone = zone
+
+    def __iter__(self) -> Iterator[RRsetDiff]:
+        for _owner, data in self._zone.items():
+            for rdtype, rrset in sorted(rr.node_of(data).items()):
+                yield RRsetDiff(rrset.owner, rdtype, None, rrset)
+
+    @cached_property
+    def _count(self) -> int:
+        return sum(1 for _diff in self)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __bool__(self) -> bool:
+        return next(iter(self), None) is not None
+
+    @overload
+    def __getitem__(self, index: int) -> RRsetDiff: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RRsetDiff, ...]: ...
+    def __getitem__(self, index: int | slice) -> RRsetDiff | tuple[RRsetDiff, ...]:
+        if isinstance(index, slice):
+            return tuple(islice(self, *index.indices(len(self))))
+        return next(islice(self, range(len(self))[index], None))
+
+
+def _parsed_nodes(parsed: ParsedZone) -> Iterator[tuple[bytes, bytes]]:
+    """What a zone file says, which is in order."""
+    for owner, data in parsed.nodes():
+        if owner == parsed.origin:
+            data = rr.node_wire(source_form(rrset) for rrset in rr.rrsets(data))
+        yield owner, data
 
 
 def _nodes(rrsets: Iterable[RRset]) -> Iterator[tuple[bytes, bytes]]:

@@ -278,8 +278,9 @@ class Differences(_Given):
 
 
 class Plan(Differences):
-    """What a write does. `refusals` say what needs `force`."""
+    """What a write does. `refusals` say what needs `force`. Of more than 10,000 RRsets the first are shown."""
 
+    rrsets: int = Field(description="How many RRsets come, change or go.")
     warnings: list[str]
     refusals: list[str]
 

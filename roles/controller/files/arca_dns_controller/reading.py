@@ -19,7 +19,7 @@ from arca_dns.errors import ArcaError, BadName, InputError, Place, ZoneTextError
 from arca_dns.finding import Pattern, Position
 from arca_dns.service import Service
 from arca_dns.zone import names, rdata, rr
-from arca_dns.zone.changes import Amend, Change
+from arca_dns.zone.changes import Amend, Change, Content as Whole
 from arca_dns.zone.text import parse
 
 from . import multipart
@@ -45,7 +45,7 @@ class Content:
     """The content of a zone, and where a zone file says it."""
 
     name: bytes
-    rrsets: tuple[rr.RRset, ...]
+    whole: Whole
     lines: Lines
 
 
@@ -160,8 +160,11 @@ def zone_file(body: bytes, origin: bytes | None, *, strip_dnssec: bool) -> Conte
     parsed = parse(body, origin)
     if origin is not None and parsed.origin != origin:
         raise InputError(f"this is a zone file of {names.to_text(parsed.origin)}, not of {names.to_text(origin)}")
-    rrsets = tuple(one for one in parsed.rrsets if not strip_dnssec or one.rdtype not in rr.SIGNER_TYPES)
-    return Content(parsed.origin, rrsets, parsed.lines)
+    if not strip_dnssec:
+        return Content(parsed.origin, parsed, parsed.lines)
+    return Content(
+        parsed.origin, tuple(one for one in parsed.rrsets if one.rdtype not in rr.SIGNER_TYPES), parsed.lines
+    )
 
 
 def zone_document(body: ZoneIn, zone: bytes) -> Content:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from fastapi import Response
@@ -22,6 +22,8 @@ from arca_dns.zone.text import relative
 
 #: A piece of a stream: each costs a change of threads.
 _PIECE = 1 << 16
+#: RRsets that a plan shows; of larger ones it tells the number.
+MOST_DIFFS = 10_000
 
 
 def etag(version: str) -> str:
@@ -192,7 +194,12 @@ def outcome_of(outcome: Outcome) -> dict[str, Any]:
         "serial": outcome.serial,
         "published": outcome.published,
         "problem": outcome.problem,
-        "plan": {**differences(plan.diffs), "warnings": list(plan.warnings), "refusals": list(plan.refusals)},
+        "plan": {
+            **differences(islice(plan.diffs, MOST_DIFFS)),
+            "rrsets": len(plan.diffs),
+            "warnings": list(plan.warnings),
+            "refusals": list(plan.refusals),
+        },
     }
 
 
@@ -209,10 +216,16 @@ def bulk(outcomes: Sequence[Outcome]) -> Response:
 
 def written(outcome: Outcome, *, created: str | None = None) -> Response:
     """The answer to a write; *created* is the path of a zone that is new."""
-    response = JSONResponse(outcome_of(outcome), 201 if created and outcome.applied else 200)
-    if outcome.version is not None:
-        response.headers["ETag"] = etag(outcome.version)
-    if created and outcome.applied:
+    return told(outcome_of(outcome), created=created)
+
+
+def told(outcome: dict[str, Any], *, created: str | None = None) -> Response:
+    """The same of what :func:`outcome_of` made."""
+    new = bool(created and outcome["applied"])
+    response = JSONResponse(outcome, 201 if new else 200)
+    if outcome["version"] is not None:
+        response.headers["ETag"] = etag(outcome["version"])
+    if created and new:
         response.headers["Location"] = created
     return response
 

@@ -17,11 +17,12 @@ from arca_dns.service import Service, ZoneInfo
 from arca_dns.zone import names
 from arca_dns.zone.text import render as zone_lines
 
-from .. import models, reading, render
+from .. import large, models, reading, render
 from .shared import (
     IF_MATCH,
     NOT_MODIFIED,
     ZONE_FILE_BODY,
+    Context,
     Ctx,
     Limit,
     Options,
@@ -30,6 +31,7 @@ from .shared import (
     ZoneName,
     Zones,
     answers,
+    log,
     told,
 )
 
@@ -92,6 +94,10 @@ def create_zone_from_file(
 ) -> Response:
     """Create a zone from a zone file."""
     zone = reading.zone_name(origin) if origin else None
+    if large.is_large(context.config, body):
+        settings = reading.settings_of(None, dnssec=context.config.dnssec.enabled)
+        task = large.Write(body, zone, strip_dnssec, settings, None, principal.name, options)
+        return _write_large(task, context, "zone created")
     content = reading.zone_file(body, zone, strip_dnssec=strip_dnssec)
     return _create(content, None, options, principal, context)
 
@@ -101,7 +107,7 @@ def _create(
 ) -> Response:
     outcome = context.service.create_zone(
         content.name,
-        content.rrsets,
+        content.whole,
         actor=principal.name,
         reason=options.reason,
         settings=reading.settings_of(body.settings if body else None, dnssec=context.config.dnssec.enabled),
@@ -153,7 +159,7 @@ def replace_zone(
     content = reading.zone_document(body, name)
     outcome = service.replace_zone(
         name,
-        content.rrsets,
+        content.whole,
         if_version=version,
         actor=principal.name,
         reason=options.reason,
@@ -201,19 +207,22 @@ def replace_zone_file(
     zone: ZoneName,
     options: Options,
     principal: Writer,
-    service: Zones,
+    context: Ctx,
     request: Request,
     body: RawBody,
     strip_dnssec: Strip = False,
 ) -> Response:
     """Make a zone file the whole zone."""
-    name = reading.zone_of(zone)
+    name, service = reading.zone_of(zone), context.service
     version = reading.expected_version(request, service, name)
     service.zone(name)
+    if large.is_large(context.config, body):
+        task = large.Write(body, name, strip_dnssec, None, version, principal.name, options)
+        return _write_large(task, context, "zone replaced")
     content = reading.zone_file(body, name, strip_dnssec=strip_dnssec)
     outcome = service.replace_zone(
         name,
-        content.rrsets,
+        content.whole,
         if_version=version,
         actor=principal.name,
         reason=options.reason,
@@ -222,6 +231,24 @@ def replace_zone_file(
         force=options.force,
     )
     return render.written(told("zone replaced", principal, name, outcome, options))
+
+
+def _write_large(task: large.Write, context: Context, action: str) -> Response:
+    done = large.write(context.config, context.service, task)
+    outcome = done.outcome
+    log.info(
+        action if outcome["applied"] else f"{action}: nothing",
+        actor=task.actor,
+        zone=names.to_text(done.zone),
+        version=outcome["version"],
+        serial=outcome["serial"],
+        rrsets=outcome["plan"]["rrsets"],
+        forced=task.options.force,
+        reason=task.options.reason,
+        problem=outcome["problem"],
+    )
+    created = None if task.settings is None else f"/api/v1/zones/{quote(names.to_text(done.zone), safe='')}"
+    return render.told(outcome, created=created)
 
 
 def _headers(info: ZoneInfo) -> dict[str, str]:
