@@ -38,7 +38,18 @@ from .publish.publisher import Publisher, load_source, next_serial
 from .publish.second_check import SecondChecks
 from .store.base import ABSENT, Document, JsonObject, Store
 from .zone import names, rr
-from .zone.changes import Amend, Change, Content, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
+from .zone.changes import (
+    Amend,
+    Change,
+    Content,
+    Plan,
+    RRsetDiff,
+    judge,
+    plan_changes,
+    plan_replace,
+    tree_diffs,
+    whole_zone,
+)
 from .zone.checks import check, check_ttls
 from .zone.content import Overlay, TreeView
 from .zone.text import ParsedZone
@@ -279,7 +290,7 @@ class Planner:
         name = operation.name
         source, revision = self._current(name, operation.if_version)
         old = ZoneRoot.load(blobs, source.root)
-        diffs = tuple(tree_diffs(old, ZoneRoot.empty(blobs, name)))
+        diffs = whole_zone(old, gone=True)
         refusals = self._deletion_refusals(blobs, name, ZoneSettings.from_json(source.settings))
         plan = Plan(name, source.version, diffs, (), refusals)
         now = self._clock()
@@ -326,7 +337,7 @@ class Planner:
         settings.effective_policy(self._policy)
         try:
             tree = ZoneRoot.load(blobs, str(target.value["root"]))
-            diffs = tuple(tree_diffs(ZoneRoot.empty(blobs, name), tree))
+            diffs = whole_zone(tree, gone=False)
         except MissingBlob:
             deletion.deleted_zone(self._store, name)  # tells of one that retention has removed meanwhile
             raise

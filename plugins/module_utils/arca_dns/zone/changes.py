@@ -22,7 +22,7 @@ from .text import ParsedZone
 from .tree import Blobs, ZoneRoot
 
 #: A whole zone: its RRsets in any order, or a zone file that was read.
-Content: TypeAlias = "tuple[RRset, ...] | ParsedZone"
+Content: TypeAlias = "Sequence[RRset] | ParsedZone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +167,32 @@ def plan_replace(blobs: Blobs, old: ZoneRoot, content: Content) -> tuple[Sequenc
     else:
         new = ZoneRoot.build(blobs, old.origin, _parsed_nodes(content))
         if old.apex.root is None and old.names.root is None:
-            return Additions(new), new
+            return whole_zone(new, gone=False), new
     return tuple(tree_diffs(old, new)), new
 
 
-class Additions(Sequence[RRsetDiff]):
-    """The RRsets of a new zone as differences, made as they are read: a large zone is not held a second time."""
+#: Records up to which the differences of a whole zone are held.
+_HELD = 10_000
 
-    def __init__(self, zone: ZoneRoot) -> None:
+
+def whole_zone(zone: ZoneRoot, *, gone: bool) -> Sequence[RRsetDiff]:
+    """All RRsets of *zone* as what comes with it, or as what goes; those of a large zone are made as they are read."""
+    found = _WholeZone(zone, gone=gone)
+    return found if zone.stats().records > _HELD else tuple(found)
+
+
+class _WholeZone(Sequence[RRsetDiff]):
+    """The RRsets of a zone as differences; nothing is held."""
+
+    def __init__(self, zone: ZoneRoot, *, gone: bool) -> None:
         self._zone = zone
+        self._gone = gone
 
     def __iter__(self) -> Iterator[RRsetDiff]:
         for _owner, data in self._zone.items():
             for rdtype, rrset in sorted(rr.node_of(data).items()):
-                yield RRsetDiff(rrset.owner, rdtype, None, rrset)
+                before, after = (rrset, None) if self._gone else (None, rrset)
+                yield RRsetDiff(rrset.owner, rdtype, before, after)
 
     @cached_property
     def _count(self) -> int:

@@ -29,8 +29,8 @@ from .config import ControllerConfig
 from .wiring import open_service
 from .workers import WorkerFailed
 
-#: Octets of a zone file, about 50,000 records, from which on a process is worth its start.
-LEAST = 2 << 20
+#: Octets of a zone file, 10,000 to 20,000 records, from which on a process is worth its start.
+LEAST = 1 << 19
 _BACKENDS = ("sqlite", "postgres", "mysql", "etcd")
 # Other requests go first.
 _NICE = 5
