@@ -7,12 +7,13 @@ service" is the same until a head is published, every signature verified by the 
 1,000 changes and the renewal of a tenth of the signatures are measured in the process that signed first; one change
 through the service (plan, signing, verification, commit, head) stands beside a DNS UPDATE to BIND and to Knot. The
 ratio is the time of kzonesign over that of the row; the share is that of the signatures that ``openssl speed`` makes on
-all cores. Memory is the peak of the process tree, pages that processes share counted in each.
-Kinds, denials and sizes may be given: ``signing.py host nsec 1000 100000``; ``--full`` goes up to a million names.
+all cores. Memory is the peak of the process tree; pages that processes share count once.
+Kinds, denials and sizes may be given: ``signing.py host nsec 1000 100000``.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import resource
@@ -36,7 +37,6 @@ KINDS = ("host", "tld")
 DENIALS = ("nsec", "nsec3")
 ROUNDS = 3
 PEER = "kzonesign"
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 # Prints a line for each job: its name, wall and CPU seconds, the RRSIGs made.
 OURS = """
 import resource, sys, time
@@ -165,6 +165,12 @@ service.close()
 """
 
 
+COLUMNS = (
+    *(("zone", 10), ("names", 9), ("job", 28), ("tool", 15), ("s", 8), ("CPU s", 8), ("RRSIGs", 9)),
+    *(("ratio", 5), ("CPU ratio", 9), ("of OpenSSL", 10), ("peak MiB", 8)),
+)
+
+
 class Cost(NamedTuple):
     """What one job took; *signatures* is 0 where they are not counted."""
 
@@ -239,8 +245,8 @@ def run(command: list[str], folder: Path) -> tuple[Cost, str]:
 
 
 def _watch(pid: int, done: Event, peaks: list[float]) -> None:
-    while not done.wait(0.05):
-        peaks[0] = max(peaks[0], sum(_resident(process) for process in _family(pid)))
+    while not done.wait(0.1):
+        peaks[0] = max(peaks[0], sum(_held(process) for process in _family(pid)))
 
 
 def _family(pid: int) -> Iterator[int]:
@@ -254,11 +260,13 @@ def _family(pid: int) -> Iterator[int]:
             yield from _family(int(child))
 
 
-def _resident(pid: int) -> float:
+def _held(pid: int) -> float:
+    """MiB of *pid*'s memory; what several processes share counts for each in part."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 2**20
-    except (OSError, IndexError):  # it has just ended
+        found = re.search(r"^Pss: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    except OSError:  # it has just ended
         return 0.0
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def cpu_of_children() -> float:
@@ -334,22 +342,33 @@ def rows(kind: str, denial: str, size: int, folder: Path) -> Iterator[tuple[str,
 
 
 def main() -> None:
-    """Prints the table."""
-    given = sys.argv[1:]
-    sizes = tuple(int(word) for word in given if word.isdigit()) or (FULL if "--full" in given else SIZES)
-    kinds = tuple(word for word in given if word in KINDS) or KINDS
-    denials = tuple(word for word in given if word in DENIALS) or DENIALS
-    table: list[tuple[str, ...]] = [
-        ("zone", "names", "job", "tool", "s", "CPU s", "RRSIGs", "ratio", "CPU ratio", "of OpenSSL", "peak MiB")
-    ]
+    """Prints the table, the lines of each zone as soon as they are measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "what", nargs="*", metavar="KIND|DENIAL|NAMES", help="only these: host, tld, nsec, nsec3, 1000 …"
+    )
+    parser.add_argument("--full", action="store_true", help=f"zones of {', '.join(f'{size:,}' for size in FULL)} names")
+    given = parser.parse_args()
+    unknown = [word for word in given.what if not word.isdigit() and word not in (*KINDS, *DENIALS)]
+    if unknown:
+        parser.error(
+            f"{unknown[0]!r} is neither a kind ({', '.join(KINDS)}), a denial ({', '.join(DENIALS)}) nor a size"
+        )
+    sizes = tuple(int(word) for word in given.what if word.isdigit()) or (FULL if given.full else SIZES)
+    kinds = tuple(word for word in given.what if word in KINDS) or KINDS
+    denials = tuple(word for word in given.what if word in DENIALS) or DENIALS
+    _print(*(head for head, _width in COLUMNS))
     for size in sizes:
         for kind in kinds:
             for denial in denials:
                 with tempfile.TemporaryDirectory() as folder:
-                    table.extend(rows(kind, denial, size, Path(folder)))
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    for line in table:
-        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+                    for line in rows(kind, denial, size, Path(folder)):
+                        _print(*line)
+    print(f"{os.cpu_count()} cores; load average at the end {os.getloadavg()[0]:.1f}")
+
+
+def _print(*cells: str) -> None:
+    print("  ".join(cell.rjust(width) for cell, (_head, width) in zip(cells, COLUMNS, strict=True)), flush=True)
 
 
 if __name__ == "__main__":

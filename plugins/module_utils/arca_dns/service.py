@@ -349,9 +349,11 @@ class Service:
     def serve(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """Publish after a durable commit: a failure here is told, never raised, for the write itself holds."""
         written = [outcome.plan.zone for outcome in outcomes if outcome.applied]
+        alone = written[0] if len(written) == 1 else None
         failure: str | None = None
         try:
-            self.publisher.publish(written[0] if len(written) == 1 else None)
+            if self.publisher.publish(alone):
+                return list(outcomes)
         except ArcaError as error:
             failure = str(error)
         return [self._served(outcome, failure) if outcome.applied else outcome for outcome in outcomes]
