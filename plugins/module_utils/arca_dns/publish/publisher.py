@@ -211,8 +211,8 @@ class Publisher:
 
     @contextmanager
     def elsewhere(self) -> Iterator[None]:
-        """Leave first signings of large zones to another process meanwhile."""
-        with self._long_lock:
+        """Leave what is signed apart from others to another process meanwhile."""
+        with self._apart:
             yield
 
     @contextmanager
