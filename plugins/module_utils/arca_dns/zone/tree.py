@@ -778,10 +778,10 @@ def diff(old: Tree, new: Tree) -> Iterator[tuple[bytes, bytes | None, bytes | No
     """(owner, old RRs, new RRs) where they differ, in canonical order; what the two have in common is not read."""
     left = _differing_leaves(old, new)
     right = _differing_leaves(new, old)
-    for owner in sorted({**left, **right}, key=names.sort_key):
-        before, after = left.get(owner), right.get(owner)
-        if before != after:
-            yield owner, before, after
+    changed = {owner for owner, data in left.items() if right.get(owner) != data}
+    changed.update(owner for owner in right if owner not in left)
+    for owner in sorted(changed, key=names.sort_key):
+        yield owner, left.get(owner), right.get(owner)
 
 
 def _differing_leaves(tree: Tree, other: Tree) -> dict[bytes, bytes]:

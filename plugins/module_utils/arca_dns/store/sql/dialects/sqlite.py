@@ -117,11 +117,11 @@ class Sqlite:
 
     @staticmethod
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin where _begin says, not where sqlite3 guesses
+        connection.isolation_level = None  # _begin begins transactions; what only reads needs none
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -16384"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @staticmethod
     def _begin(connection: sqlalchemy.Connection) -> None:
-        writes = connection.get_execution_options().get(WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get(WRITES, False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
