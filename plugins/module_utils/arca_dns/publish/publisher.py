@@ -210,6 +210,12 @@ class Publisher:
             self._publish_apart(zone)
 
     @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """Leave what is signed apart from others to another process meanwhile."""
+        with self._apart:
+            yield
+
+    @contextmanager
     def _alone(self) -> Iterator[None]:
         """One publisher at a time, in the order in which they come."""
         with self._turn:
