@@ -205,9 +205,13 @@ class _WholeZone(Sequence[RRsetDiff]):
         return next(iter(self), None) is not None
 
     @overload
-    def __getitem__(self, index: int) -> RRsetDiff: ...
+    def __getitem__(self, index: int) -> RRsetDiff:
+        """One of them."""
+
     @overload
-    def __getitem__(self, index: slice) -> tuple[RRsetDiff, ...]: ...
+    def __getitem__(self, index: slice) -> tuple[RRsetDiff, ...]:
+        """Some of them."""
+
     def __getitem__(self, index: int | slice) -> RRsetDiff | tuple[RRsetDiff, ...]:
         if isinstance(index, slice):
             return tuple(islice(self, *index.indices(len(self))))
