@@ -118,9 +118,7 @@ class Thresholds:
 
 def source_form(rrset: RRset) -> RRset:
     """*rrset* as source trees hold it: a SOA with serial 0, for serials belong to versions."""
-    if rrset.rdtype != rr.SOA:
-        return rrset
-    return RRset.of(rrset.owner, rrset.rdtype, rrset.ttl, (rr.soa_with_serial(data, 0) for data in rrset.rdatas))
+    return rr.with_serial(rrset, 0)
 
 
 def plan_changes(view: View, changes: Iterable[Change | Amend]) -> tuple[RRsetDiff, ...]:

@@ -185,7 +185,7 @@ def zone_document(body: ZoneIn, zone: bytes) -> Content:
         error.places = tuple(_singular(place, single) for place in error.places)
         raise
     if body.soa is not None and body.soa.serial is not None:
-        rrsets = tuple(_with_serial(one, body.soa.serial) if one.rdtype == rr.SOA else one for one in rrsets)
+        rrsets = tuple(rr.with_serial(one, body.soa.serial) for one in rrsets)
     return Content(zone, rrsets, lines)
 
 
@@ -222,10 +222,6 @@ def _soa(soa: SoaIn | None, zone: bytes) -> Soa | None:
         minimum=soa.minimum,
         ttl=soa.ttl,
     )
-
-
-def _with_serial(soa: rr.RRset, serial: int) -> rr.RRset:
-    return rr.RRset.of(soa.owner, soa.rdtype, soa.ttl, [rr.soa_with_serial(data, serial) for data in soa.rdatas])
 
 
 def settings_of(given: dict[str, object] | None, *, dnssec: bool) -> ZoneSettings:
