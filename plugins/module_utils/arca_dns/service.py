@@ -303,10 +303,11 @@ class Service:
         reason: str = "",
         dry_run: bool = False,
         force: bool = False,
+        permit: Permit | None = None,
     ) -> Outcome:
         """Replace, amend or remove single RRsets of zone *name*, all or nothing."""
         operation = Edit(name, tuple(changes), if_version)
-        return self.write(operation, actor=actor, reason=reason, dry_run=dry_run, force=force)
+        return self.write(operation, actor=actor, reason=reason, dry_run=dry_run, force=force, permit=permit)
 
     def rollback(
         self,

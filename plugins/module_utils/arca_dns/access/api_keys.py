@@ -30,7 +30,7 @@ _USED = "apikey-used/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _TOKEN = re.compile(r"arca_([0-9a-z]{12})_([A-Za-z0-9_-]{43})")
 #: Seconds between two notes that a key was used.
-USED_EVERY = 300.0
+USED_EVERY = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class ApiKey:
 
     def scope(self) -> Scope:
         """What the key is limited to; the role ``acme`` to TXT records at ``_acme-challenge`` at most."""
-        return _scope(self.role, self.limits)
+        return scope_of(self.role, self.limits)
 
     def valid(self, digest: str, now: float) -> bool:
         """Whether the secret with this SHA-256 is the key's at *now*, in unix seconds."""
@@ -64,6 +64,10 @@ class ApiKey:
         if self.former is not None and self.until is not None:
             known |= hmac.compare_digest(self.former, digest) and now < _moment(self.until)
         return known and (self.expires is None or now < _moment(self.expires))
+
+
+#: No secret has this hash.
+_NOBODY = ApiKey("", "", "viewer", "", {}, "", "")
 
 
 class ApiKeys:
@@ -135,9 +139,8 @@ class ApiKeys:
         if match is None:
             return None
         document = self._store.get(_key(match[1]))
-        if document is None:
-            return None
-        key = _read(document.value)
+        # An unknown id takes the way of a wrong secret.
+        key = _NOBODY if document is None else _read(document.value)
         return key if key.valid(_digest(match[2]), self._clock()) else None
 
     def note_use(self, identity: str) -> None:
@@ -178,7 +181,8 @@ def _moment(text: str) -> float:
     return found.timestamp()
 
 
-def _scope(role: str, limits: Mapping[str, list[str]]) -> Scope:
+def scope_of(role: str, limits: Mapping[str, list[str]]) -> Scope:
+    """What a key of *role* is limited to with *limits*. Raises :class:`InputError`."""
     if role == "acme":
         limits = {"names": ["_acme-challenge.*"], **limits, "types": ["TXT"]}
     return Scope.read(limits)
@@ -195,8 +199,14 @@ def _validate(name: str, role: str, limits: Mapping[str, list[str]], expires: st
             places.append(Place("must be in the future", pointer="/expires"))
     except ValueError:
         places.append(Place("must be a time such as 2027-01-31T00:00:00Z", pointer="/expires"))
+    if role == "acme":
+        for index, text in enumerate(limits.get("names", ())):
+            if text.lower().split(".")[0] != "_acme-challenge":
+                places.append(
+                    Place("must begin with _acme-challenge for a key of role acme", pointer=f"/limits/names/{index}")
+                )
     try:
-        _scope(role, limits)
+        scope_of(role, limits)
     except InputError as error:
         places += [Place(place.message, pointer=f"/limits{place.pointer}") for place in error.places]
     if places:

@@ -86,6 +86,11 @@ class Scope:
         return not self._zones or _any(self._zones, names.labels(zone))
 
     @property
+    def limited(self) -> bool:
+        """Whether the key is limited in any way."""
+        return bool(self._zones) or self.narrow
+
+    @property
     def narrow(self) -> bool:
         """Whether names or types are limited, so that zones cannot be written as a whole."""
         return bool(self._names or self._types)

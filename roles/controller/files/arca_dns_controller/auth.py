@@ -19,18 +19,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from anyio import to_thread
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from arca_dns.access.api_keys import USED_EVERY, ApiKeys
+from arca_dns.access.api_keys import USED_EVERY, ApiKeys, scope_of
 from arca_dns.access.roles import ROLES, Action
 from arca_dns.access.scope import Scope as Limits
-from arca_dns.errors import AccessDenied, ArcaError
+from arca_dns.errors import AccessDenied, ArcaError, NotFound
+from arca_dns.zone import names
+from arca_dns.zone.changes import Plan
 
 from .config import ApiKey
 from .problem import Unauthenticated, problem_response
+from .reading import zone_of
 
 #: Paths below the API that probes ask without a key.
 OPEN = frozenset({"/api/v1/health", "/api/v1/ready"})
@@ -52,12 +55,26 @@ class Principal:
     id: str | None = None
     limits: Limits = field(default_factory=Limits)
 
+    def sees(self, zone: bytes) -> bool:
+        """Whether the key may know of *zone*."""
+        return self.limits.has_zone(zone)
+
+    def permit(self, plan: Plan) -> None:
+        """Raise :class:`AccessDenied` for a plan of which some RRset is beyond the key's limits."""
+        self.limits.check(plan.zone, plan.diffs)
+
+    def enter(self, zone: bytes) -> None:
+        """Raise :class:`AccessDenied` for a write to a zone that the key may not touch."""
+        self.limits.check(zone, ())
+
 
 class KeyRing:
     """The API keys. Finding one of the configuration takes the same time whatever the key and whether it is there."""
 
     def __init__(self, keys: Sequence[ApiKey]) -> None:
-        self._keys = [(bytes.fromhex(key.sha256), Principal(key.name, key.role)) for key in keys]
+        self._keys = [
+            (bytes.fromhex(key.sha256), Principal(key.name, key.role, limits=scope_of(key.role, {}))) for key in keys
+        ]
 
     def find(self, key: str) -> Principal | None:
         """The holder of *key*, or ``None``."""
@@ -161,7 +178,7 @@ class Authentication:
         await self._app(scope, receive, send)
 
     async def _find(self, presented: str) -> Principal | None:
-        return self._keys.find(presented) or await to_thread.run_sync(self._stored.find, presented)
+        return self._keys.find(presented) or await run_in_threadpool(self._stored.find, presented)
 
 
 def _presented(headers: Headers) -> str | None:
@@ -169,6 +186,24 @@ def _presented(headers: Headers) -> str | None:
     if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
     return headers.get("x-api-key") or None
+
+
+#: What shows or touches all zones at once.
+_OF_ALL = frozenset({Action.FOLLOW, Action.ATTEST, Action.MANAGE})
+
+
+def _within_limits(request: Request, principal: Principal, actions: Sequence[Action]) -> None:
+    """Refuse what a limited key may not do, whatever its role; a zone that it may not see is not there."""
+    limits = principal.limits
+    if not limits.limited:
+        return
+    if _OF_ALL.intersection(actions):
+        raise AccessDenied("this key is limited to some zones, names or types, and this concerns all zones")
+    if limits.narrow and Action.WRITE in actions:
+        raise AccessDenied("this key is limited to some names or types: it may change RRsets, not zones as a whole")
+    zone = request.path_params.get("zone")
+    if zone is not None and not principal.sees(zone_of(zone)):
+        raise NotFound(f"there is no zone {names.to_text(zone_of(zone))}")
 
 
 def allow(*actions: Action) -> Callable[[Request], Awaitable[Principal]]:
@@ -179,6 +214,7 @@ def allow(*actions: Action) -> Callable[[Request], Awaitable[Principal]]:
         if principal is None or not ROLES[principal.role].intersection(actions):
             role = "nobody" if principal is None else f"role {principal.role}"
             raise AccessDenied(f"{role} may not do this; it needs a key whose role may {actions[0].value}")
+        _within_limits(request, principal, actions)
         return principal
 
     allowed.actions = actions  # type: ignore[attr-defined]

@@ -395,7 +395,7 @@ class Key(_Given):
     created_by: str
     expires: str | None
     until: str | None = Field(description="How long the secret before the last rotation stays valid.")
-    last_used: str | None = Field(description="To within five minutes.")
+    last_used: str | None = Field(description="To within an hour.")
 
 
 class KeyMade(Key):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -50,18 +50,27 @@ class Content:
 
 
 class ZoneFilter:
-    """Which zones a list shows; *waiting* are the zones that have a problem."""
+    """Which zones a list shows; *waiting* are the zones that have a problem, *sees* says which the caller may see."""
 
-    def __init__(self, name: str, dnssec: bool | None, problem: bool | None, waiting: Collection[bytes]) -> None:
+    def __init__(
+        self,
+        name: str,
+        dnssec: bool | None,
+        problem: bool | None,
+        waiting: Collection[bytes],
+        sees: Callable[[bytes], bool],
+    ) -> None:
         self._pattern = None if not name else Pattern(name if name.endswith((".", "*")) else f"{name}.")
         self._dnssec = dnssec
         self._problem = problem
         self._waiting = waiting
+        self._sees = sees
 
     def __call__(self, zone: bytes, settings: ZoneSettings) -> bool:
         """Whether *zone* is shown."""
         return (
-            (self._pattern is None or self._pattern.fits(names.to_text(zone)))
+            self._sees(zone)
+            and (self._pattern is None or self._pattern.fits(names.to_text(zone)))
             and self._dnssec in (None, settings.dnssec)
             and self._problem in (None, zone in self._waiting)
         )
