@@ -161,7 +161,7 @@ def test_a_secret_is_told_once_and_stands_in_no_log(api: Api, capsys: pytest.Cap
     holder("POST", "/zones", json={})
     listed = api("GET", "/keys").text + api("GET", f"/keys/{made['id']}").text
     said = capsys.readouterr()
-    assert secret.rpartition("_")[2] not in listed + said.out + said.err
+    assert secret.split("_", 2)[2] not in listed + said.out + said.err
     assert "sha256" not in listed
 
 
