@@ -28,7 +28,8 @@ SHARED = Path("plugins/module_utils/ansible")  # what modules and lookups share
 BASE = {"errors", "_deps"}
 ZONE = BASE | {"zone"}
 STATE = {"deletion", "retention", "collection"}  # what of the past is kept
-SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "access", "writing", "bulk", "service"} | STATE
+WRITES = {"access", "journal", "writing", "bulk"}
+SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "service"} | WRITES | STATE
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "_deps": {"errors"},
@@ -41,16 +42,19 @@ ALLOWED: dict[str, set[str]] = {
     "lease": ZONE | {"store"},
     "dnssec": ZONE,
     "transfer": ZONE,
-    "documents": ZONE | {"store", "dnssec"},
+    "ulid": set(),
+    "documents": ZONE | {"store", "dnssec", "ulid"},
+    "journal": ZONE | {"store", "documents", "ulid"},  # who did what
     "publish": ZONE | {"store", "dnssec", "documents"},
     "keyring": ZONE | {"store", "dnssec", "documents"},  # keys in the backend, and which keys a store has
     "fsck": ZONE | {"store", "dnssec", "documents", "publish", "moving"},  # finding and repairing damage
-    "access": ZONE | {"store", "dnssec", "documents"},  # API keys and what they may do
+    "access": ZONE | {"store", "dnssec", "documents", "journal"},  # API keys and what they may do
     "moving": ZONE | {"store", "dnssec", "documents", "publish", "lease", "keyring"},  # a store's whole state
-    "writing": ZONE | {"store", "dnssec", "documents", "publish", "deletion"},  # operations become transactions
+    "writing": ZONE
+    | {"store", "dnssec", "documents", "publish", "deletion", "journal"},  # operations become transactions
     "bulk": ZONE | {"store", "documents", "publish", "writing"},
     "deletion": ZONE | {"store", "dnssec", "documents"},
-    "retention": ZONE | {"store", "dnssec", "documents", "publish", "deletion"},
+    "retention": ZONE | {"store", "dnssec", "documents", "publish", "deletion", "journal"},
     "collection": ZONE | {"store", "documents", "publish", "moving"},  # moving knows what documents name
     "service": SERVICE,
     "git_import": SERVICE,  # pushed zone files become versions

@@ -14,25 +14,17 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from . import ulid
 from .dnssec.policy import Policy
 from .errors import InputError, Place
 from .store.base import Document, Json, JsonObject
 from .zone import names
 from .zone.changes import Thresholds
 
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
 
 def new_version_id(now: float, after: str | None = None, random: Callable[[int], bytes] = secrets.token_bytes) -> str:
-    """``v`` and a ULID: 48 bits of time in milliseconds, 80 random bits; sorts behind *after*, its predecessor."""
-    value = int(now * 1000) << 80 | int.from_bytes(random(10), "big")
-    if after is not None and len(after) == 27:
-        last = 0
-        for character in after[1:]:
-            last = last << 5 | _CROCKFORD.index(character)
-        # The same millisecond, or a clock that went back: one more than the predecessor, as ULIDs do it.
-        value = max(value, last + 1)
-    return "v" + "".join(_CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
+    """``v`` and a ULID that sorts behind that of *after*, its predecessor."""
+    return "v" + ulid.new(now, None if after is None else after[1:], random)
 
 
 def utc(moment: float) -> str:

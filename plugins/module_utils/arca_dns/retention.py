@@ -29,6 +29,7 @@ from . import deletion
 from .dnssec.keystore import KeyStore
 from .documents import HeadHistory, deleted_key, encode, head_history_key, head_key, published_key, zone_key
 from .errors import Conflict
+from .journal import Journal
 from .publish.catalog import Catalog
 from .publish.publisher import RING, Publisher
 from .store.base import ABSENT, Document, Store, Transaction, revision_of
@@ -48,24 +49,26 @@ _ATTEMPTS = 3
 class Rules:
     """How much of the past is kept; 0 is no limit.
 
-    *max_age_days* counts from the moment at which a version was superseded, *deleted_days* from the deletion. A pass
-    through all history begins every *interval* seconds.
+    *max_age_days* counts from the moment at which a version was superseded, *deleted_days* from the deletion,
+    *journal_days* how long entries of the journal stay. A pass through all history begins every *interval* seconds.
     """
 
     max_versions_per_zone: int = 0
     max_age_days: float = 0
     deleted_days: float = 30
+    journal_days: float = 365
     interval: float = 21600
 
 
 @dataclass(frozen=True, slots=True)
 class Retained:
-    """How many documents went, and zones for good; *more* while the pass has not ended."""
+    """How many documents went, zones for good, and entries of the journal; *more* while the pass has not ended."""
 
     versions: int = 0
     publications: int = 0
     heads: int = 0
     zones: int = 0
+    entries: int = 0
     more: bool = False
 
     def __add__(self, other: Retained) -> Retained:
@@ -74,6 +77,7 @@ class Retained:
             self.publications + other.publications,
             self.heads + other.heads,
             self.zones + other.zones,
+            self.entries + other.entries,
             other.more,
         )
 
@@ -127,6 +131,10 @@ class Retention:
         yield from self._versions()
         yield from self._publications()
         yield from self._keys()
+        if self._rules.journal_days:
+            until = self._clock() - self._rules.journal_days * DAY
+            for count in Journal(self._store, self._clock).prune(until):
+                yield Retained(entries=count)
 
     # -- heads and publications -------------------------------------------------------------
 

@@ -12,7 +12,7 @@ names cannot have been collected in the meantime (:mod:`.collection`).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from . import deletion
@@ -33,6 +33,7 @@ from .documents import (
     zone_key,
 )
 from .errors import AlreadyExists, ChecksFailed, InputError, MissingBlob, NotFound, Place, StaleVersion
+from .journal import entry_document, summary_of
 from .publish.head import mass_removal
 from .publish.publisher import Publisher, load_source, next_serial
 from .publish.second_check import SecondChecks
@@ -116,6 +117,16 @@ class Undelete:
 
 Operation: TypeAlias = "Create | Replace | Edit | Rollback | Delete | Undelete"
 
+#: What the journal calls each.
+_KINDS: Mapping[type, str] = {
+    Create: "zone.created",
+    Replace: "zone.replaced",
+    Edit: "zone.changed",
+    Rollback: "zone.rolled-back",
+    Delete: "zone.deleted",
+    Undelete: "zone.undeleted",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Documents:
@@ -163,8 +174,30 @@ class Planner:
         """Plan *operation* on what the store holds now; trees that it needs are left pending in *blobs*.
 
         Raises what is wrong with it: ``NotFound``, ``AlreadyExists``, ``StaleVersion``, ``InputError`` and its kinds.
-        A plan that is refused comes back with its refusals.
+        A plan that is refused comes back with its refusals. The documents have an entry in the journal.
         """
+        prepared = self._prepare(operation, blobs, actor, reason)
+        documents = prepared.documents
+        if documents is None:
+            return prepared
+
+        def with_entry() -> Documents:
+            made = documents()
+            key, entry = entry_document(
+                self._clock(),
+                _KINDS[type(operation)],
+                actor,
+                zone=operation.name,
+                version=prepared.version,
+                serial=prepared.serial,
+                summary=summary_of(prepared.plan),
+                reason=reason,
+            )
+            return Documents(made.preconditions, {**made.writes, key: entry}, made.deletes)
+
+        return replace(prepared, documents=with_entry)
+
+    def _prepare(self, operation: Operation, blobs: Blobs, actor: str, reason: str) -> Prepared:
         match operation:
             case Create():
                 return self._create(operation, blobs, actor, reason)

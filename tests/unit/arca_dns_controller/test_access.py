@@ -50,6 +50,7 @@ ALLOWED: dict[str, set[str]] = {
     "GET /keys/{key}": MANAGE,
     "POST /keys/{key}/rotate": MANAGE,
     "DELETE /keys/{key}": MANAGE,
+    "GET /audit": MANAGE,
     "GET /zones/{zone}/versions": READ,
     "GET /zones/{zone}/versions/{version}": READ,
     "GET /zones/{zone}/diff": READ,

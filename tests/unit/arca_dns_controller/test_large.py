@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from arca_dns.config import build
 from arca_dns.documents import ZoneSettings
 from arca_dns.errors import ChecksFailed, InputError, StaleVersion, ZoneTextError
+from arca_dns.journal import Caller
 from arca_dns.service import Service
 from arca_dns.zone import names
 from arca_dns_controller import large
@@ -34,7 +35,9 @@ def zone_file(count: int, more: str = "") -> bytes:
 
 def task(body: bytes, *, create: bool = True, version: str | None = None, dry_run: bool = False) -> large.Write:
     settings = ZoneSettings(dnssec=False) if create else None
-    return large.Write(body, None if create else ZONE, False, settings, version, "me", WriteOptions(dry_run=dry_run))
+    return large.Write(
+        body, None if create else ZONE, False, settings, version, "me", Caller(), WriteOptions(dry_run=dry_run)
+    )
 
 
 def test_a_zone_is_created_and_published(service: Service) -> None:

@@ -20,6 +20,7 @@ from typing import cast
 
 from ..documents import utc
 from ..errors import Conflict, InputError, NotFound, Place
+from ..journal import entry_document
 from ..store.base import ABSENT, JsonObject, Store, Transaction
 from ..store.common import everything
 from .roles import ROLES
@@ -90,10 +91,10 @@ class ApiKeys:
         now = self._clock()
         bounds = dict(limits or {})
         _validate(name, role, bounds, expires, now)
-        identity = "".join(secrets.choice("0123456789abcdefghijklmnopqrstuvwxyz") for _ in range(12))
+        identity = "".join(secrets.choice("0123456789abcdefghijklmnopqrstuvwxyz") for _character in range(12))
         secret = secrets.token_urlsafe(32)
         key = ApiKey(identity, name, role, _digest(secret), bounds, utc(now), actor, expires)
-        self._store.commit(Transaction({_key(identity): ABSENT}, {_key(identity): _document(key)}))
+        self._commit("key.created", actor, key, ABSENT)
         return key, f"arca_{identity}_{secret}"
 
     def all(self) -> list[tuple[ApiKey, str | None]]:
@@ -111,7 +112,7 @@ class ApiKeys:
         document = self._store.get(_USED + identity)
         return None if document is None else str(document.value["at"])
 
-    def rotate(self, identity: str, *, grace: float = 0.0) -> tuple[ApiKey, str]:
+    def rotate(self, identity: str, *, actor: str, grace: float = 0.0) -> tuple[ApiKey, str]:
         """Give the key a new secret; the old one is valid for *grace* seconds more. Raises :class:`NotFound`."""
         if not 0 <= grace <= 30 * 86400:
             raise InputError("the grace is wrong", [Place("must be from 0 to 2592000 seconds", pointer="/grace")])
@@ -120,15 +121,17 @@ class ApiKeys:
         now = self._clock()
         former, until = (key.sha256, utc(now + grace)) if grace else (None, None)
         new = replace(key, sha256=_digest(secret), former=former, until=until)
-        self._store.commit(Transaction({_key(identity): revision}, {_key(identity): _document(new)}))
+        self._commit("key.rotated", actor, new, revision)
         return new, f"arca_{identity}_{secret}"
 
-    def revoke(self, identity: str) -> ApiKey:
+    def revoke(self, identity: str, *, actor: str) -> ApiKey:
         """Forget the key: from now on it is not known. Raises :class:`NotFound`."""
         while True:
             key, revision = self._load(identity)
             try:
-                self._store.commit(Transaction({_key(identity): revision}, {}, [_key(identity), _USED + identity]))
+                writes = dict([self._entry("key.revoked", actor, key)])
+                gone = [_key(identity), _USED + identity]
+                self._store.commit(Transaction({_key(identity): revision}, writes, gone))
             except Conflict:
                 continue
             return key
@@ -149,6 +152,15 @@ class ApiKeys:
         if held is not None:
             writes: dict[str, JsonObject] = {_USED + identity: {"at": utc(self._clock())}}
             self._store.commit(Transaction({held.key: held.revision}, writes))
+
+    def _commit(self, kind: str, actor: str, key: ApiKey, expected: int) -> None:
+        """Write *key*, and into the journal that this was done."""
+        writes = dict([(_key(key.id), _document(key)), self._entry(kind, actor, key)])
+        self._store.commit(Transaction({_key(key.id): expected}, writes))
+
+    def _entry(self, kind: str, actor: str, key: ApiKey) -> tuple[str, JsonObject]:
+        summary = {"name": key.name, "role": key.role, "limits": dict(key.limits), "expires": key.expires}
+        return entry_document(self._clock(), kind, actor, subject=key.id, summary=summary)
 
     def _load(self, identity: str) -> tuple[ApiKey, int]:
         document = self._store.get(_key(identity))

@@ -24,7 +24,10 @@ from .streams import MANY, SINGLE, zones as all_zones
 from .trees import Trees, Wanted
 
 #: What else a store holds. Git keeps reports on pushed files below ``import/``.
-_OTHERS = ("restored/", "edge/", "import/", "lease/", "keys/", "keyring", "served/", HEADS_OF_THE_PAST)
+_OTHERS = (
+    *("restored/", "edge/", "import/", "lease/", "keys/", "keyring", "served/", HEADS_OF_THE_PAST),
+    *("apikey/", "apikey-used/", "journal/", "idempotency/"),
+)
 _SEEN = (*(f"{kind}/" for kind in (*SINGLE, *MANY)), "head/", marker.PREFIX)  # or not to be looked at
 _LAST = "\U0010ffff"
 _LOOKS = 5

@@ -15,7 +15,7 @@ from ..store.common import everything
 PREFIX = "moving/"
 KEY = f"{PREFIX}target"
 #: Documents whose key begins with one of these belong to one store and are never moved; keys go their own way.
-LOCAL = (PREFIX, lease.PREFIX, keyring.PREFIX, keyring.NOTE)
+LOCAL = (PREFIX, lease.PREFIX, keyring.PREFIX, keyring.NOTE, "idempotency/")
 _PAGE = 500
 _DELETES = 50
 

@@ -20,6 +20,7 @@ from arca_dns import __version__
 from arca_dns.access.api_keys import ApiKeys
 from arca_dns.documents import ZoneSettings, utc
 from arca_dns.git_import import GitImport
+from arca_dns.journal import Journal
 from arca_dns.lease import Lease
 from arca_dns.service import Service
 
@@ -95,7 +96,9 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
     )
     keys = ApiKeys(service.store, clock)
     stored = StoredKeys(keys)
-    app.state.context = Context(config, service, feed, metrics, utc(clock()), lease, keys, stored)
+    app.state.context = Context(
+        config, service, feed, metrics, utc(clock()), lease, keys, Journal(service.store, clock), stored
+    )
     app.include_router(operations.root)
     app.include_router(api_router())
     problem.install(app)

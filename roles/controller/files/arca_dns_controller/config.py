@@ -304,11 +304,14 @@ class History:
     max_versions_per_zone: Annotated[int, Range(0, 10_000_000)] = 0
     max_age_days: Annotated[int, Range(0, 36500)] = 0
     deleted_days: Annotated[int, Range(0, 36500)] = 30
+    journal_days: Annotated[int, Range(0, 36500)] = 365
     sweep_interval: Annotated[Seconds, Range(60, 604800)] = 21600.0
 
     def rules(self) -> Rules:
         """The same for the library."""
-        return Rules(self.max_versions_per_zone, self.max_age_days, self.deleted_days, self.sweep_interval)
+        return Rules(
+            self.max_versions_per_zone, self.max_age_days, self.deleted_days, self.journal_days, self.sweep_interval
+        )
 
 
 @dataclass(frozen=True, slots=True)

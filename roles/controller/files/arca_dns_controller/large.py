@@ -21,6 +21,7 @@ from typing import Any
 from arca_dns.dnssec.envelope import ENVIRONMENT
 from arca_dns.documents import ZoneSettings
 from arca_dns.errors import ArcaError, StaleVersion
+from arca_dns.journal import Caller, called_by
 from arca_dns.service import Service
 from arca_dns.writing import Create, Replace
 
@@ -46,6 +47,7 @@ class Write:
     settings: ZoneSettings | None
     if_version: str | None
     actor: str
+    caller: Caller
     options: reading.WriteOptions
 
 
@@ -122,7 +124,8 @@ def _run(config: ControllerConfig, environ: Mapping[str, str], task: Write) -> o
     try:
         service = open_service(config, environ)
         try:
-            return do(service, task)
+            with called_by(task.caller):
+                return do(service, task)
         finally:
             service.close()
     except ArcaError as error:

@@ -15,6 +15,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from arca_dns.journal import Caller, called_by
+
 from .metrics import Metrics
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -37,6 +39,8 @@ class Observation:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        client = scope.get("client")
+        origin = "" if client is None else client[0]
         started = time.perf_counter()
         status = 500
 
@@ -47,7 +51,8 @@ class Observation:
                 MutableHeaders(scope=message)["X-Request-ID"] = request_id
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        caller = Caller(origin, request_id)
+        with structlog.contextvars.bound_contextvars(request_id=request_id), called_by(caller):
             try:
                 await self._app(scope, receive, sending)
             finally:
@@ -56,7 +61,6 @@ class Observation:
                 route = getattr(scope.get("route"), "path", "unknown").removeprefix("/api/v1")
                 self._metrics.observe(scope["method"], route, status, elapsed)
                 principal = scope.get("state", {}).get("principal")
-                client = scope.get("client")
                 level = "info" if status < 500 else "error"
                 if route in _FREQUENT:
                     level = "debug" if status < 500 else level
@@ -67,7 +71,7 @@ class Observation:
                     status=status,
                     milliseconds=round(elapsed * 1000, 1),
                     key=None if principal is None else principal.name,
-                    client=None if client is None else client[0],
+                    client=origin or None,
                 )
 
 

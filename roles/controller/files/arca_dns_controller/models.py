@@ -410,6 +410,33 @@ class KeyList(_Given):
     keys: list[Key]
 
 
+class JournalEntry(_Given):
+    """One thing that was done: by whom, from where, to what."""
+
+    id: str
+    kind: str = Field(examples=["zone.changed"])
+    actor: str = Field(description="The name of the API key, or of who ran a command.")
+    time: str
+    origin: str = Field(description="The address that the request came from; empty for what is done on the machine.")
+    request: str = Field(description="The X-Request-ID of the request.")
+    zone: str | None
+    version: str | None
+    serial: int | None
+    subject: str | None = Field(description="The id of the API key that it was done to.")
+    summary: dict[str, Any] = Field(
+        description="Of a zone: how many RRsets were `added`, `changed` and `removed`, the first 20 of them as"
+        " `rrsets`, and as `forced` the refusals that were overruled."
+    )
+    reason: str
+
+
+class JournalPage(_Given):
+    """Entries of the audit log, newest first."""
+
+    entries: list[JournalEntry]
+    next: str | None = Field(description="For `before`, to go on; null where there may be no more.")
+
+
 class ImportPlace(_Given):
     """Where a pushed zone file is wrong."""
 

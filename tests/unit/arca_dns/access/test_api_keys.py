@@ -56,11 +56,11 @@ def test_only_hashes_are_stored(keys: ApiKeys, store: MemoryStore) -> None:
 
 def test_a_rotation_leaves_the_old_secret_for_its_grace(keys: ApiKeys, clock: Clock) -> None:
     key, old = keys.create("pipeline", "editor", actor="alice")
-    _rotated, new = keys.rotate(key.id, grace=60)
+    _rotated, new = keys.rotate(key.id, actor="x", grace=60)
     assert [keys.find(one) is not None for one in (old, new)] == [True, True]
     clock.now += 61
     assert [keys.find(one) is not None for one in (old, new)] == [False, True]
-    _again, newest = keys.rotate(key.id)
+    _again, newest = keys.rotate(key.id, actor="x")
     assert [keys.find(one) is not None for one in (new, newest)] == [False, True]
 
 
@@ -75,7 +75,7 @@ def test_a_key_that_was_revoked_is_gone(keys: ApiKeys) -> None:
     key, secret = keys.create("pipeline", "viewer", actor="alice")
     keys.note_use(key.id)
     assert keys.used(key.id) == "2027-01-15T08:00:00Z"
-    keys.revoke(key.id)
+    keys.revoke(key.id, actor="x")
     assert keys.find(secret) is None
     assert keys.all() == []
     assert keys.used(key.id) is None

@@ -46,16 +46,16 @@ def config(tmp_path: Path) -> Path:
 def test_what_is_due_goes_and_is_counted(config: Path) -> None:
     result = run("collect", "--config", config)
     assert result.exit_code == 0, result.stderr
-    assert result.stdout.startswith("removed 2 versions, 0 publications, 0 heads, 0 deleted zones and 0 blobs; "), (
-        "blobs of the last hour stay"
-    )
+    assert result.stdout.startswith(
+        "removed 2 versions, 0 publications, 0 heads, 0 deleted zones, 0 entries of the audit log and 0 blobs; "
+    ), "blobs of the last hour stay"
     with opened(config) as service:
         assert len(service.versions(ZONE)) == 2
 
 
 def test_what_went_is_printed_as_json(config: Path) -> None:
     answer = json.loads(run("collect", "--config", config, "--json").stdout)
-    assert answer["removed"] == {"versions": 2, "publications": 0, "heads": 0, "zones": 0, "blobs": 0}
+    assert answer["removed"] == {"versions": 2, "publications": 0, "heads": 0, "zones": 0, "entries": 0, "blobs": 0}
     assert answer["kept"]["blobs"] > 5
 
 
@@ -74,7 +74,7 @@ def test_a_damaged_store_is_one_line_and_loses_nothing(config: Path) -> None:
 
 
 def test_the_defaults_keep_every_version_and_deleted_zones_for_a_month() -> None:
-    assert build({}, ControllerConfig).history.rules() == Rules(0, 0, 30, 21600)
+    assert build({}, ControllerConfig).history.rules() == Rules(0, 0, 30, 365, 21600)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def rotate(
 ) -> None:
     """Give a key a new secret and print it."""
     with one_line(), _keys(config) as keys:
-        made, secret = keys.rotate(key, grace=grace)
+        made, secret = keys.rotate(key, actor=_ACTOR, grace=grace)
     _made(made, secret, as_json)
 
 
@@ -86,7 +86,7 @@ def revoke(
 ) -> None:
     """Revoke a key: running controllers know it for two seconds more at most."""
     with one_line(), _keys(config) as keys:
-        gone = keys.revoke(key)
+        gone = keys.revoke(key, actor=_ACTOR)
     typer.echo(f"revoked {gone.id} ({gone.name})")
 
 

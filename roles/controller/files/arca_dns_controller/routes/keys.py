@@ -48,7 +48,7 @@ def rotate_key(
     grace: Annotated[int, Query(ge=0, le=2592000, description="Seconds for which the old secret stays valid.")] = 0,
 ) -> Response:
     """Give an API key a new secret."""
-    made, secret = context.keys.rotate(key, grace=grace)
+    made, secret = context.keys.rotate(key, actor=principal.name, grace=grace)
     context.stored_keys.forget(key)
     log.info("API key rotated", actor=principal.name, id=key, name=made.name, grace=grace)
     return _made(made, secret, 200)
@@ -57,7 +57,7 @@ def rotate_key(
 @router.delete("/keys/{key}", responses=answers(status=204), response_model=None, status_code=204)
 def revoke_key(key: KeyId, principal: Manager, context: Ctx) -> Response:
     """Revoke an API key: at once here, within two seconds on other controllers."""
-    gone = context.keys.revoke(key)
+    gone = context.keys.revoke(key, actor=principal.name)
     context.stored_keys.forget(key)
     log.info("API key revoked", actor=principal.name, id=key, name=gone.name)
     return Response(status_code=204)

@@ -13,6 +13,7 @@ from fastapi import Depends, Path, Query, Request
 
 from arca_dns.access.api_keys import ApiKeys
 from arca_dns.access.roles import Action
+from arca_dns.journal import Journal
 from arca_dns.lease import Lease
 from arca_dns.service import Outcome, Service
 from arca_dns.zone import names
@@ -37,6 +38,7 @@ class Context:
     started: str
     lease: Lease
     keys: ApiKeys
+    journal: Journal
     stored_keys: StoredKeys
 
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from arca_dns.errors import InputError, Place
+from arca_dns.journal import caller
 from arca_dns.service import Service, ZoneInfo
 from arca_dns.zone import names
 from arca_dns.zone.text import render as zone_lines
@@ -97,7 +98,7 @@ def create_zone_from_file(
     zone = reading.zone_name(origin) if origin else None
     if large.is_large(context.config, body) and not principal.limits.limited:
         settings = reading.settings_of(None, dnssec=context.config.dnssec.enabled)
-        task = large.Write(body, zone, strip_dnssec, settings, None, principal.name, options)
+        task = large.Write(body, zone, strip_dnssec, settings, None, principal.name, caller(), options)
         return _write_large(task, context, "zone created")
     content = reading.zone_file(body, zone, strip_dnssec=strip_dnssec)
     return _create(content, None, options, principal, context)
@@ -219,7 +220,7 @@ def replace_zone_file(
     version = reading.expected_version(request, service, name)
     service.zone(name)
     if large.is_large(context.config, body):
-        task = large.Write(body, name, strip_dnssec, None, version, principal.name, options)
+        task = large.Write(body, name, strip_dnssec, None, version, principal.name, caller(), options)
         return _write_large(task, context, "zone replaced")
     content = reading.zone_file(body, name, strip_dnssec=strip_dnssec)
     outcome = service.replace_zone(
