@@ -27,6 +27,7 @@ from arca_dns.service import Service
 from . import models, problem
 from .auth import Authentication, KeyRing, StoredKeys
 from .config import ONE_MACHINE, ControllerConfig
+from .dns.server import DnsServer
 from .feed import HeadFeed
 from .imports import ImportRounds
 from .metrics import Metrics
@@ -46,6 +47,7 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
     """The application on *service*, which stays the caller's to close."""
     metrics = Metrics()
     feed = HeadFeed(service, metrics)
+    dns = DnsServer(config.dns, service, feed, metrics, clock)
     lease = Lease(
         service.store,
         "scheduler",
@@ -75,9 +77,11 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
         for scheduler in schedulers:
             scheduler.start()
         try:
+            await dns.start()
             yield
         finally:
             feed.close()
+            await dns.stop()
             for scheduler in schedulers:
                 await scheduler.stop()
             await feed.join()
@@ -94,6 +98,7 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.dns = dns
     keys = ApiKeys(service.store, clock)
     stored = StoredKeys(keys)
     app.state.context = Context(

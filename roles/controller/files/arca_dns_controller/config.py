@@ -20,6 +20,7 @@ from arca_dns.errors import ConfigError, Place
 from arca_dns.retention import Rules
 from arca_dns.store.open import BACKENDS
 
+from .dns.settings import Dns
 from .second_check import words_of
 
 #: An absolute path, as text: what is relative would depend on where the daemon was started.
@@ -331,6 +332,7 @@ class ControllerConfig:
     publish: Publish = field(default_factory=Publish)
     scheduler: Scheduler = field(default_factory=Scheduler)
     history: History = field(default_factory=History)
+    dns: Dns = field(default_factory=Dns)
     log: Log = field(default_factory=Log)
 
 

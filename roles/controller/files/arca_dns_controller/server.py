@@ -88,6 +88,7 @@ def serve(config: ControllerConfig) -> None:
     try:
         with listen(*config.api.address()) as sock:
             app = create_app(config, service)
+            app.state.dns.bind()
             settings = uvicorn.Config(
                 app,
                 log_config=None,
