@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 import dns.message
+import dns.name
 import dns.rcode
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -33,7 +34,7 @@ def open_primary(*rules: str, compress: bool = False) -> Primary:
         History(OLD, NEW),
         {KEY.name: KEY},
         time.time,
-        access=lambda _zone, key, address: allowed(made, address, key),
+        access=lambda _zone, _rdtype, key, address: allowed(made, address, key),
         compress=compress,
     )
 
@@ -169,3 +170,17 @@ def test_a_question_that_points_into_the_header_is_refused() -> None:
 
 def test_names_of_keys_are_read_as_names() -> None:
     assert Rule.read("key:Arca-DNS").key == names.from_text("arca-dns.")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("www.example.", "NOERROR"), ("deep.example.", "NOERROR"), ("no.example.", "NXDOMAIN")]
+)
+def test_the_soa_of_a_name_below_shows_what_zone_it_is_in(name: str, code: str) -> None:
+    zone = version([*APEX, a("www", 1), a("very.deep", 1)], 5)
+    request = query("SOA", name=dns.name.from_text(name))
+    answer = Primary(History(zone), {KEY.name: KEY}, time.time).answer(request.to_wire())
+    assert answer is not None
+    (message,) = answers(answer, request)
+    assert dns.rcode.to_text(message.rcode()) == code
+    assert not message.answer
+    assert [str(rrset.name) for rrset in message.authority] == ["example."]

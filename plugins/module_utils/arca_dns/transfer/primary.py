@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from ..errors import ArcaError, CorruptBlob
-from ..zone import rr
+from ..zone import names, rr
 from ..zone.tree import ZoneRoot
 from . import tsig, wire
 from .compress import Owners
@@ -24,13 +24,13 @@ from .wire import Message
 
 _MESSAGE = 65535
 
-#: Whether a request for a zone may be answered, by its key (``None``: not signed) and the address that it came from.
-Access: TypeAlias = "Callable[[bytes, bytes | None, str | None], bool]"
+#: Whether a query for a zone may be answered: by its type, its key (``None``: not signed), and where it came from.
+Access: TypeAlias = "Callable[[bytes, int, bytes | None, str | None], bool]"
 #: Answers an UPDATE (RFC 2136): the message, the key that signed it, where it came from → the rcode.
 Updates: TypeAlias = "Callable[[Message, bytes, str | None], int]"
 
 
-def signed_only(_zone: bytes, key: bytes | None, _address: str | None) -> bool:
+def signed_only(_zone: bytes, _rdtype: int, key: bytes | None, _address: str | None) -> bool:
     """Whoever has a key may have every zone."""
     return key is not None
 
@@ -142,8 +142,9 @@ class Primary:
         if request.opcode == wire.UPDATE and self._updates is not None:
             rcode = wire.REFUSED if key is None else self._updates(request, key, address)
             return self._failure(request, signer, "UPDATE" if rcode == wire.NOERROR else RCODES[rcode], rcode)
-        if not self._access(request.zone, key, address):
-            return self._failure(request, signer, "REFUSED", wire.REFUSED)
+        if not self._access(request.zone, request.rdtype, key, address):
+            found = self._above(request, signer, udp, key, address)
+            return found or self._failure(request, signer, "REFUSED", wire.REFUSED)
         if request.opcode != wire.QUERY:
             return self._failure(request, signer, "NOTIMP", wire.NOTIMP)
         if request.rdclass != wire.IN or request.rdtype not in (rr.SOA, wire.AXFR, wire.IXFR):
@@ -152,7 +153,8 @@ class Primary:
             return self._failure(request, signer, "FORMERR", wire.FORMERR)
         version = self._zones.current(request.zone)
         if version is None:
-            return self._failure(request, signer, "NOTAUTH", wire.NOTAUTH)
+            found = self._above(request, signer, udp, key, address)
+            return found or self._failure(request, signer, "NOTAUTH", wire.NOTAUTH)
         soa, rest = apex(version.root)
         if rr.soa_serial(next(rr.iterate(soa)).rdata) != version.serial:
             raise CorruptBlob("the SOA has another serial than the version")
@@ -171,6 +173,29 @@ class Primary:
         messages = self._messages(request, _whole(version.root, soa, rest), signer)
         return Answer("AXFR", messages, request.zone, known, version.serial)
 
+    def _above(
+        self, request: Message, signer: _Signer, udp: bool, key: bytes | None, address: str | None
+    ) -> Answer | None:
+        """That a name in a zone has no SOA of its own, and the zone's: so clients find what zone to update."""
+        if (request.opcode, request.rdtype, request.rdclass) != (wire.QUERY, rr.SOA, wire.IN):
+            return None
+        zone = request.zone
+        while len(zone) > 1:
+            zone = names.parent(zone)
+            if not self._access(zone, rr.SOA, key, address):
+                continue
+            version = self._zones.current(zone)
+            if version is None:
+                continue
+            below = version.root.names.after(request.zone)
+            there = version.root.names.get(request.zone) is not None or (
+                below is not None and names.is_at_or_below(below[0], request.zone)
+            )
+            soa = apex(version.root)[0]
+            rcode = wire.NOERROR if there else wire.NXDOMAIN
+            return self._single(request, signer, "SOA", soa, version.serial, udp, rcode=rcode, authority=True)
+        return None
+
     def _messages(self, request: Message, pieces: Iterable[tuple[bytes, int]], signer: _Signer) -> Iterator[bytes]:
         return _compressed(request, pieces, signer) if self._compress else _messages(request, pieces, signer)
 
@@ -178,10 +203,23 @@ class Primary:
         message = wire.header(request, 0, rcode=rcode) + wire.trailer(request)
         return Answer(kind, iter((signer.sign(message),)), request.zone)
 
-    def _single(self, request: Message, signer: _Signer, kind: str, soa: bytes, serial: int, udp: bool) -> Answer:
-        message = wire.header(request, 1, flags=wire.AUTHORITATIVE) + soa + wire.trailer(request)
+    def _single(
+        self,
+        request: Message,
+        signer: _Signer,
+        kind: str,
+        soa: bytes,
+        serial: int,
+        udp: bool,
+        *,
+        rcode: int = wire.NOERROR,
+        authority: bool = False,
+    ) -> Answer:
+        counts = (0, 1) if authority else (1, 0)
+        message = wire.header(request, *counts, rcode=rcode, flags=wire.AUTHORITATIVE) + soa + wire.trailer(request)
         if udp and len(message) + signer.size > (request.payload or 512):
-            message = wire.header(request, 0, flags=wire.AUTHORITATIVE | wire.TRUNCATED) + wire.trailer(request)
+            flags = wire.AUTHORITATIVE | wire.TRUNCATED
+            message = wire.header(request, 0, rcode=rcode, flags=flags) + wire.trailer(request)
         return Answer(kind, iter((signer.sign(message),)), request.zone, request.serial, serial)
 
 

@@ -154,11 +154,13 @@ def _signed(wire: bytes, start: int, key: bytes, at: int, end: int) -> Signed:
     return Signed(start, key, algorithm, time, fudge, mac, original, error, other)
 
 
-def header(message: Message, answers: int, *, rcode: int = NOERROR, flags: int = 0) -> bytes:
+def header(message: Message, answers: int, authority: int = 0, *, rcode: int = NOERROR, flags: int = 0) -> bytes:
     """Header, question and, where *message* has EDNS, room for it in the counts: the beginning of an answer."""
     echoed = message.flags & (0x7800 | RECURSION_DESIRED)
     return (
-        HEADER.pack(message.id, RESPONSE | flags | echoed | rcode, 1, answers, 0, int(message.payload is not None))
+        HEADER.pack(
+            message.id, RESPONSE | flags | echoed | rcode, 1, answers, authority, int(message.payload is not None)
+        )
         + message.question
     )
 

@@ -104,7 +104,7 @@ class Notifier:
 
     def _soa(self, zone: bytes) -> rr.RRset | None:
         """The SOA to send, or ``None`` if the zone is gone or not for this secondary."""
-        if not self._access(zone, None if self._key is None else self._key.name, self._secondary.address):
+        if not self._access(zone, wire.AXFR, None if self._key is None else self._key.name, self._secondary.address):
             return None
         version = self._zones.current(zone)
         if version is None:

@@ -84,10 +84,10 @@ class DnsServer:
         keys = self._keys
         catalog = None if settings.catalog_zone is None else CatalogZone(names.from_text(settings.catalog_zone))
         zones = PublishedZones(self._service, catalog)
-        access = TransferAccess(self._service, settings.rules())
         scopes: dict[bytes, list[Scope]] = {}
         for policy in settings.update_policy:
             scopes.setdefault(names.from_text(policy.key), []).append(policy.scope())
+        access = TransferAccess(self._service, settings.rules(), scopes)
         updates = Updates(self._service, scopes, Allowance(settings.updates_per_minute, time.monotonic))
         primary = Primary(zones, keys, self._clock, access=access, updates=updates, compress=True)
         self._listener = Listener(primary, settings, lambda kind: self._answers.labels(kind).inc())

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
+from arca_dns.access.scope import Scope
 from arca_dns.documents import PublishedVersion, ZoneSettings, decode, publication_key, zone_key
 from arca_dns.errors import MissingBlob, NotFound
 from arca_dns.service import Service
@@ -15,6 +16,7 @@ from arca_dns.store.base import JsonObject
 from arca_dns.transfer.allow import Rule, allowed
 from arca_dns.transfer.catalog_zone import CatalogZone
 from arca_dns.transfer.primary import Version
+from arca_dns.zone import rr
 from arca_dns.zone.tree import Blobs, ZoneRoot
 
 _PAGE = 1000
@@ -63,14 +65,20 @@ class PublishedZones:
 
 
 class TransferAccess:
-    """Who may transfer a zone: by its own list, or by the controller's *rules* if it has none."""
+    """Who may transfer a zone: by its own list, or by the controller's *rules* if it has none.
 
-    def __init__(self, service: Service, rules: Sequence[Rule]) -> None:
+    A key with *scopes* may see the SOA of the zones that it updates.
+    """
+
+    def __init__(self, service: Service, rules: Sequence[Rule], scopes: Mapping[bytes, Sequence[Scope]]) -> None:
         self._service = service
         self._rules = rules
+        self._scopes = scopes
 
-    def __call__(self, zone: bytes, key: bytes | None, address: str | None) -> bool:
+    def __call__(self, zone: bytes, rdtype: int, key: bytes | None, address: str | None) -> bool:
         """See :data:`arca_dns.transfer.primary.Access`."""
+        if rdtype == rr.SOA and key is not None and any(scope.has_zone(zone) for scope in self._scopes.get(key, ())):
+            return True
         return allowed(self._of(zone), address, key)
 
     def _of(self, zone: bytes) -> Sequence[Rule]:
