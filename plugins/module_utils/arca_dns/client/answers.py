@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -178,3 +179,13 @@ def version(value: JsonObject) -> Version:
         reason=str(value.get("reason", "")),
         time=str(value.get("time", "")),
     )
+
+
+def quoted(part: str) -> str:
+    """*part* as one segment of a path."""
+    return urllib.parse.quote(part, safe="@*")
+
+
+def quoted_zone(name: str) -> str:
+    """A zone as one segment of a path."""
+    return quoted(absolute("@", name))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import time
-import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -192,17 +191,14 @@ class HttpClient:
         return answers.outcome_of(self._sender.object(method, path, query, body, headers), absolute("@", zone))
 
 
-def _quote(part: str) -> str:
-    return urllib.parse.quote(part, safe="@*")
-
-
 def _zone_path(name: str) -> str:
-    return f"/zones/{_quote(absolute('@', name))}"
+    return f"/zones/{answers.quoted_zone(name)}"
 
 
 def _set_path(zone: str, owner: str, rdtype: str) -> str:
-    return f"{_zone_path(zone)}/rrsets/{_quote(owner if owner == '@' else absolute(owner, zone))}/{_quote(rdtype)}"
+    at = owner if owner == "@" else absolute(owner, zone)
+    return f"{_zone_path(zone)}/rrsets/{answers.quoted(at)}/{answers.quoted(rdtype)}"
 
 
 def _version_path(name: str, version: str) -> str:
-    return f"{_zone_path(name)}/versions/{_quote(version)}"
+    return f"{_zone_path(name)}/versions/{answers.quoted(version)}"
