@@ -17,6 +17,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from arca_dns import errors
 from arca_dns.errors import ArcaError, Place
@@ -140,13 +141,27 @@ def _of_validation(_request: Request, error: Exception) -> JSONResponse:
     return problem_response(errors.InputError("the request has mistakes", places))
 
 
-def _of_http(_request: Request, error: Exception) -> JSONResponse:
+def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     title = HTTPStatus(error.status_code).phrase
     code = _HTTP_CODES.get(error.status_code, title.lower().replace(" ", "-"))
     response = _respond(error.status_code, code, title, str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """What the path takes: the framework names the methods of its first route only (RFC 9110 section 10.2.1)."""
+    scope = {"type": "http", "path": request.scope["path"], "root_path": "", "headers": []}
+    tried = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+    routes = request.app.router.routes
+    return {
+        method
+        for method in tried
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    }
 
 
 def _of_bugs(_request: Request, error: Exception) -> JSONResponse:
