@@ -7,12 +7,15 @@ service" is the same until a head is published, every signature verified by the 
 1,000 changes and the renewal of a tenth of the signatures are measured in the process that signed first; one change
 through the service (plan, signing, verification, commit, head) stands beside a DNS UPDATE to BIND and to Knot. The
 ratio is the time of kzonesign over that of the row; the share is that of the signatures that ``openssl speed`` makes on
-all cores. Memory is the peak of the process tree, pages that processes share counted in each.
-Kinds, denials and sizes may be given: ``signing.py host nsec 1000 100000``; ``--full`` goes up to a million names.
+all cores. Memory is the peak of the process tree while the job lasts; pages that processes share count once. Load is
+the load average when the job ended: far above the number of cores, others were at work too. A peer that fails is named,
+and the rest goes on.
+Kinds, denials and sizes may be given: ``signing.py host nsec 1000 100000``.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import resource
@@ -36,7 +39,7 @@ KINDS = ("host", "tld")
 DENIALS = ("nsec", "nsec3")
 ROUNDS = 3
 PEER = "kzonesign"
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+_RRSIG = re.compile(rb"\sRRSIG\s+\S+\s+13\s")
 # Prints a line for each job: its name, wall and CPU seconds, the RRSIGs made.
 OURS = """
 import resource, sys, time
@@ -81,6 +84,7 @@ def read():
 def first():
     parsed = read()
     source = ZoneRoot.build(blobs, parsed.origin, parsed.nodes())
+    del parsed
     sources.append(source)
     return sign_zone(blobs, source, keys, policy, epoch, 1, workers=workers)
 
@@ -149,7 +153,7 @@ origin = parsed.origin
 outcome = service.create_zone(origin, parsed.rrsets, actor="bench")
 if outcome.problem:
     raise SystemExit(outcome.problem)
-print(f"through the service;{time.perf_counter() - wall};{cpu() - used}")
+print(f"through the service;{time.perf_counter() - wall};{cpu() - used};0", flush=True)
 del parsed
 walls, useds = [], []
 for number in range(int(sys.argv[4])):
@@ -160,9 +164,15 @@ for number in range(int(sys.argv[4])):
     service.change_zone(origin, [change], if_version=None, actor="bench")
     walls.append(time.perf_counter() - wall)
     useds.append(cpu() - used)
-print(f"one change, live;{median(walls[3:])};{median(useds[3:])}")
+print(f"one change, live;{median(walls[3:])};{median(useds[3:])};0")
 service.close()
 """
+
+
+COLUMNS = (
+    *(("zone", 10), ("names", 9), ("job", 28), ("tool", 15), ("s", 8), ("CPU s", 8), ("RRSIGs", 9)),
+    *(("ratio", 5), ("CPU ratio", 9), ("of OpenSSL", 10), ("peak MiB", 8), ("load", 5)),
+)
 
 
 class Cost(NamedTuple):
@@ -172,6 +182,11 @@ class Cost(NamedTuple):
     cpu: float
     peak: float  # MiB
     signatures: int = 0
+    failure: str = ""
+
+
+class Failed(Exception):
+    """A command that is measured failed; says why."""
 
 
 def peers(kind: str, denial: str, size: int, folder: Path) -> dict[str, list[str]]:
@@ -221,26 +236,60 @@ def _bind_keys(keygen: str, folder: Path) -> list[Path]:
     return sorted(file.with_suffix("") for file in folder.glob("Kexample.*.private"))
 
 
-def run(command: list[str], folder: Path) -> tuple[Cost, str]:
-    """What one run of *command* cost, and what it printed."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
-    done = Event()
-    peaks = [0.0]
-    watcher = Thread(target=_watch, args=(process.pid, done, peaks))
-    watcher.start()
-    output, said = process.communicate()
-    seconds = time.perf_counter() - start
-    done.set()
-    watcher.join()
-    if process.returncode:
-        raise SystemExit(f"{command[0]} failed: {said.strip()}")
-    return Cost(seconds, 0, peaks[0]), output
+class Run:
+    """One run of a command: its lines as it prints them, and what memory it took."""
+
+    def __init__(self, command: list[str], folder: Path) -> None:
+        self._name = Path(command[0]).name
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the run
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._said, text=True, cwd=folder)
+        self._peaks = [0.0]
+        self._done = Event()
+        self._watcher = Thread(target=_watch, args=(self._process.pid, self._done, self._peaks))
+        self._watcher.start()
+
+    def lines(self) -> Iterator[str]:
+        """What it prints, until it ends. Raises :class:`Failed`."""
+        try:
+            yield from self._process.stdout or ()
+            self._process.wait()
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._done.set()
+            self._watcher.join()
+        self._said.seek(0)
+        said = self._said.read().strip().splitlines()
+        self._said.close()
+        if self._process.returncode:
+            raise Failed(f"{self._name} failed: {said[-1] if said else self._process.returncode}")
+
+    def peak(self) -> float:
+        """The most MiB that it took since this was last asked."""
+        found, self._peaks[0] = self._peaks[0], 0.0
+        return found
+
+
+def whole(command: list[str], folder: Path) -> Cost:
+    """What all of *command* costs. Raises :class:`Failed`."""
+    start, before = time.perf_counter(), cpu_of_children()
+    run = Run(command, folder)
+    for _line in run.lines():
+        pass
+    return Cost(time.perf_counter() - start, cpu_of_children() - before, run.peak())
+
+
+def parts(command: list[str], folder: Path) -> Iterator[tuple[str, Cost]]:
+    """The jobs that *command*, one of ours, tells as it ends each. Raises :class:`Failed`."""
+    run = Run(command, folder)
+    for line in run.lines():
+        job, seconds, cpu, signatures = line.split(";")
+        yield job, Cost(float(seconds), float(cpu), run.peak(), int(signatures))
 
 
 def _watch(pid: int, done: Event, peaks: list[float]) -> None:
-    while not done.wait(0.05):
-        peaks[0] = max(peaks[0], sum(_resident(process) for process in _family(pid)))
+    while not done.wait(0.1):
+        peaks[0] = max(peaks[0], sum(_held(process) for process in _family(pid)))
 
 
 def _family(pid: int) -> Iterator[int]:
@@ -254,11 +303,13 @@ def _family(pid: int) -> Iterator[int]:
             yield from _family(int(child))
 
 
-def _resident(pid: int) -> float:
+def _held(pid: int) -> float:
+    """MiB of *pid*'s memory; what several processes share counts for each in part."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 2**20
-    except (OSError, IndexError):  # it has just ended
+        found = re.search(r"^Pss: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+    except OSError:  # it has just ended
         return 0.0
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def cpu_of_children() -> float:
@@ -269,24 +320,32 @@ def cpu_of_children() -> float:
 
 def jobs(kind: str, denial: str, size: int, folder: Path) -> Iterator[tuple[str, str, Cost]]:
     """(job, tool, its cost), each once."""
-    before = cpu_of_children()
-    cost, _output = run([_tool("kzonecheck"), "-o", "example.", str(folder / f"{kind}-{size}.zone")], folder)
-    yield "parsing", "kzonecheck", cost._replace(cpu=cpu_of_children() - before)
-    for tool, command in peers(kind, denial, size, folder).items():
-        before = cpu_of_children()
-        cost, _output = run(command, folder)
-        yield "first signing", tool, cost._replace(cpu=cpu_of_children() - before)
-    command = [sys.executable, "-c", OURS, str(folder / f"{kind}-{size}.zone"), denial]
-    cost, output = run(command, folder)
-    for line in output.splitlines():
-        job, seconds, cpu, signatures = line.split(";")
-        yield job, "arca.dns", Cost(float(seconds), float(cpu), cost.peak, int(signatures))
+    source = str(folder / f"{kind}-{size}.zone")
+    signers = peers(kind, denial, size, folder)
+    for tool, command in ("kzonecheck", [_tool("kzonecheck"), "-o", "example.", source]), *signers.items():
+        job = "first signing" if tool in signers else "parsing"
+        try:
+            cost = whole(command, folder)
+            if tool in signers:
+                cost = cost._replace(signatures=_made(folder / "signed"))
+        except Failed as error:
+            cost = Cost(0, 0, 0, failure=str(error))
+        yield job, tool, cost
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        source = str(folder / f"{kind}-{size}.zone")
-        cost, output = run([sys.executable, "-c", SERVICE, source, denial, place, str(LIVE_CHANGES)], folder)
-    for line in output.splitlines():
-        job, seconds, cpu = line.split(";")
-        yield job, "arca.dns", Cost(float(seconds), float(cpu), cost.peak)
+        service = [sys.executable, "-c", SERVICE, source, denial, place, str(LIVE_CHANGES)]
+        for command in [sys.executable, "-c", OURS, source, denial], service:
+            for job, cost in parts(command, folder):
+                yield job, "arca.dns", cost
+
+
+def _made(folder: Path) -> int:
+    """The RRSIGs in the zone files in *folder*, which are removed."""
+    found = 0
+    for file in folder.iterdir():
+        with file.open("rb") as stream:
+            found += sum(1 for line in stream if _RRSIG.search(line))
+        file.unlink()
+    return found
 
 
 def openssl_limit() -> float:
@@ -305,51 +364,72 @@ def rows(kind: str, denial: str, size: int, folder: Path) -> Iterator[tuple[str,
         stream.writelines(zone(kind, size))
     limit = openssl_limit()
     best: dict[tuple[str, str], Cost] = {}
-    for _round in range(ROUNDS if size < 100_000 else 1):
+    rounds = ROUNDS if size < 100_000 else 1
+    for number in range(rounds):
         for job, tool, cost in jobs(kind, denial, size, folder):
-            best[job, tool] = min(best.get((job, tool), cost), cost, key=lambda one: one.cpu)
-    for server, seconds, count in changes(folder / f"{kind}-{size}.zone", folder, denial, LIVE_CHANGES):
-        if count:
-            best["one change, live", server] = Cost(seconds, 0, 0)
-        else:
-            sys.stderr.write(f"{server} is not installed and is left out (packages bind9 and knot)\n")
-    peer = best["first signing", PEER]
-    signatures = best["first signing", "arca.dns"].signatures
-    for (job, tool), cost in best.items():
-        first = job in ("first signing", "through the service")
-        made = signatures if first else cost.signatures
-        yield (
-            f"{kind} {denial}",
-            f"{size:,}",
-            job,
-            tool,
-            f"{cost.seconds:.3f}",
-            f"{cost.cpu:.3f}" if cost.cpu else "",
-            f"{made:,}" if made else "",
-            f"{peer.seconds / cost.seconds:.2f}" if first else "",
-            f"{peer.cpu / cost.cpu:.2f}" if first and cost.cpu else "",
-            f"{made / cost.seconds / limit:.0%}" if made else "",
-            f"{cost.peak:.0f}" if cost.peak else "",
-        )
+            held = best.get((job, tool))
+            if held is None or held.failure or (not cost.failure and cost.cpu < held.cpu):
+                best[job, tool] = cost
+            if number == rounds - 1:
+                yield _row(f"{kind} {denial}", size, job, tool, best, limit)
+    for server, seconds, failure in changes(folder / f"{kind}-{size}.zone", folder, denial, LIVE_CHANGES):
+        best["one change, live", server] = Cost(seconds, 0, 0, failure=failure)
+        yield _row(f"{kind} {denial}", size, "one change, live", server, best, limit)
+
+
+def _row(name: str, size: int, job: str, tool: str, best: dict[tuple[str, str], Cost], limit: float) -> tuple[str, ...]:
+    cost = best[job, tool]
+    if cost.failure:
+        return name, f"{size:,}", job, tool, cost.failure
+    first = job in ("first signing", "through the service")
+    peer = best.get(("first signing", PEER))
+    if peer is not None and peer.failure:
+        peer = None
+    made = best["first signing", "arca.dns"].signatures if job == "through the service" else cost.signatures
+    return (
+        name,
+        f"{size:,}",
+        job,
+        tool,
+        f"{cost.seconds:.3f}",
+        f"{cost.cpu:.3f}" if cost.cpu else "",
+        f"{made:,}" if made else "",
+        f"{peer.seconds / cost.seconds:.2f}" if first and peer else "",
+        f"{peer.cpu / cost.cpu:.2f}" if first and peer else "",
+        f"{made / cost.seconds / limit:.0%}" if made else "",
+        f"{cost.peak:.0f}" if cost.peak else "",
+        f"{os.getloadavg()[0]:.1f}",
+    )
 
 
 def main() -> None:
-    """Prints the table."""
-    given = sys.argv[1:]
-    sizes = tuple(int(word) for word in given if word.isdigit()) or (FULL if "--full" in given else SIZES)
-    kinds = tuple(word for word in given if word in KINDS) or KINDS
-    denials = tuple(word for word in given if word in DENIALS) or DENIALS
-    table: list[tuple[str, ...]] = [
-        ("zone", "names", "job", "tool", "s", "CPU s", "RRSIGs", "ratio", "CPU ratio", "of OpenSSL", "peak MiB")
-    ]
+    """Prints the table, each line as soon as it is measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "what", nargs="*", metavar="KIND|DENIAL|NAMES", help="only these: host, tld, nsec, nsec3, 1000 …"
+    )
+    parser.add_argument("--full", action="store_true", help=f"zones of {', '.join(f'{size:,}' for size in FULL)} names")
+    given = parser.parse_args()
+    unknown = [word for word in given.what if not word.isdigit() and word not in (*KINDS, *DENIALS)]
+    if unknown:
+        parser.error(
+            f"{unknown[0]!r} is neither a kind ({', '.join(KINDS)}), a denial ({', '.join(DENIALS)}) nor a size"
+        )
+    sizes = tuple(int(word) for word in given.what if word.isdigit()) or (FULL if given.full else SIZES)
+    kinds = tuple(word for word in given.what if word in KINDS) or KINDS
+    denials = tuple(word for word in given.what if word in DENIALS) or DENIALS
+    _print(*(head for head, _width in COLUMNS))
     for size in sizes:
         for kind in kinds:
             for denial in denials:
                 with tempfile.TemporaryDirectory() as folder:
-                    table.extend(rows(kind, denial, size, Path(folder)))
-    widths = [max(len(line[column]) for line in table) for column in range(len(table[0]))]
-    for line in table:
-        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+                    for line in rows(kind, denial, size, Path(folder)):
+                        _print(*line)
+    print(f"{os.cpu_count()} cores")
+
+
+def _print(*cells: str) -> None:
+    print("  ".join(cell.rjust(width) for cell, (_head, width) in zip(cells, COLUMNS, strict=False)), flush=True)
 
 
 if __name__ == "__main__":

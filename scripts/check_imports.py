@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "systemd": set(),  # what the daemons tell systemd
     "edge_config": ZONE | {"config"},  # the edge's configuration file, which agent and health check share
     "store": ZONE | {"config"},  # passwords, as the configuration holds them
+    "finding": ZONE,  # searching zones
     "lease": ZONE | {"store"},
     "dnssec": ZONE,
     "transfer": ZONE,

@@ -23,12 +23,16 @@ _PATIENCE = 900.0
 _WARM = 3
 
 
-def changes(source: Path, folder: Path, denial: str, count: int) -> Iterator[tuple[str, float, int]]:
-    """(server, median seconds of a change, how many) of each that is installed."""
+class Failed(Exception):
+    """A server does not do what is measured; says what."""
+
+
+def changes(source: Path, folder: Path, denial: str, count: int) -> Iterator[tuple[str, float, str]]:
+    """(server, median seconds of one of *count* changes, or why there are none)."""
     for name, start in (("BIND", _named), ("Knot", _knotd)):
         program = shutil.which({"BIND": "named", "Knot": "knotd"}[name], path=_PATH)
         if program is None:
-            yield name, 0.0, 0
+            yield name, 0.0, "is not installed (packages bind9 and knot)"
             continue
         place = folder / name
         place.mkdir()
@@ -38,7 +42,9 @@ def changes(source: Path, folder: Path, denial: str, count: int) -> Iterator[tup
         shutil.copy(source, place / "zone")
         process = start(program, place, port, denial)
         try:
-            yield name, _measured(port, process, count), count
+            yield name, _measured(port, process, count), ""
+        except (Failed, OSError, EOFError, dns.exception.DNSException) as error:
+            yield name, 0.0, f"failed: {error}"
         finally:
             process.terminate()
             process.wait(60)
@@ -89,7 +95,7 @@ def _measured(port: int, process: subprocess.Popen[bytes], count: int) -> float:
             update.replace(f"zz-{number * 7919:x}", 300, "A", f"192.0.2.{number % 250 + 1}")
             answer = dns.query.tcp(update, "127.0.0.1", timeout=_PATIENCE, sock=connection)
             if answer.rcode():
-                raise SystemExit(f"the server refused an update: {dns.rcode.to_text(answer.rcode())}")
+                raise Failed(f"the server refused an update: {dns.rcode.to_text(answer.rcode())}")
             before = serial
             while (serial := _serial(connection)) == before:
                 time.sleep(0.0005)
@@ -115,5 +121,5 @@ def _signed(port: int, name: str) -> bool:
 def _wait(holds: Callable[[], bool], process: subprocess.Popen[bytes], until: float) -> None:
     while not holds():
         if process.poll() is not None or time.monotonic() > until:
-            raise SystemExit("a server did not serve the signed zone")
+            raise Failed("a server did not serve the signed zone")
         time.sleep(0.2)

@@ -8,10 +8,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -67,8 +70,28 @@ def free_tcp_port() -> int:
 
 
 def kill_all(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL for *process* and its children, without a moment in which it could start more of them."""
-    subprocess.run(["kill", "-STOP", str(process.pid)], check=False)
-    subprocess.run(["pkill", "-KILL", "-P", str(process.pid)], check=False)
+    """SIGKILL for *process* and its children, without a moment in which it could start more of them.
+
+    None of them is left at the end: until a process is gone it holds files and memory that the next server wants.
+    """
+    process.send_signal(signal.SIGSTOP)
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    children = [int(pid) for pid in listed]
+    for pid in children:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.kill()
     process.wait()
+    deadline = time.monotonic() + 60
+    while any(_runs(pid) for pid in children):
+        assert time.monotonic() < deadline, f"children of {process.args!r} survive SIGKILL"
+        time.sleep(0.005)
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process is there and is more than what its parent has not asked for yet."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"

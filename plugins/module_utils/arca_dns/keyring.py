@@ -90,7 +90,8 @@ class BackendKeyStore:
 
     def _write(self, zone: bytes, sealed: Sequence[JsonObject], revision: int) -> bool:
         key = keys_key(zone)
-        value: JsonObject = {"zone": names.to_text(zone), "keys": cast("list[Json]", list(sealed))}
+        keys: list[Json] = list(sealed)
+        value: JsonObject = {"zone": names.to_text(zone), "keys": keys}
         try:
             if sealed:
                 self._store.commit(Transaction({key: revision}, {key: value}))
@@ -120,7 +121,8 @@ def put_sealed(store: Store, zone: bytes, sealed: Iterable[JsonObject]) -> int:
         elif there != one:
             raise AlreadyExists(f"the backend has another key {one.get('tag')} of {names.to_text(zone)}")
     if added:
-        value: JsonObject = {"zone": names.to_text(zone), "keys": cast("list[Json]", held)}
+        keys: list[Json] = list(held)
+        value: JsonObject = {"zone": names.to_text(zone), "keys": keys}
         store.commit(Transaction({key: ABSENT if document is None else document.revision}, {key: value}))
     return added
 

@@ -48,12 +48,15 @@ from .store.common import everything
 from .store.fenced import Fence, FencedStore
 from .writing import Create, Delete, Edit, Operation, Permit, Planner, Prepared, Replace, Rollback, Undelete
 from .zone import names, rr
-from .zone.changes import Change, Plan, RRsetDiff, tree_diffs
+from .zone.changes import Amend, Change, Content, Plan, RRsetDiff, tree_diffs
 from .zone.content import TreeView
+from .zone.text import ParsedZone
 from .zone.tree import Blobs, Parsed, ZoneRoot
 
 _ATTEMPTS = 5
 _CACHE_BYTES = 128 << 20
+#: Thousands of zones that are looked at for one page of some.
+_FIND_PAGES = 5
 _DAMAGE_HINT = ": the backend is damaged; 'arca-dns-controller fsck' says what needs it and repairs it"
 
 
@@ -71,6 +74,10 @@ class Outcome:
     applied: bool
     published: bool = True
     problem: str | None = None
+
+    def without_content(self) -> Outcome:
+        """The same with a plan that holds no RRsets, for who has shown it and needs the room."""
+        return replace(self, plan=replace(self.plan, diffs=()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +202,11 @@ class Service:
         dry_run: bool = False,
         force: bool = False,
         permit: Permit | None = None,
+        publish: bool = True,
     ) -> Outcome:
         """Do *operation*, or with *dry_run* tell what it would do. Without a fence, one that loses a race is done anew.
 
+        Without *publish* the caller does that, by :meth:`serve`.
         Raises what :meth:`~.writing.Planner.prepare` raises, what *permit* raises, and ``PlanRefused``.
         """
         for _attempt in range(_ATTEMPTS):
@@ -216,7 +225,7 @@ class Service:
             except Conflict:
                 continue
             outcome = Outcome(prepared.plan, prepared.version, prepared.serial, changed=True, applied=True)
-            return self._publish([outcome])[0]
+            return self.serve([outcome])[0] if publish else outcome
         raise Conflict(f"zone {names.to_text(operation.name)} keeps changing under this write; try again")
 
     def bulk(
@@ -248,13 +257,13 @@ class Service:
                 self._commit(blobs, merged(work))
             except Conflict:
                 continue
-            return self._publish([_told(one, applied=one.documents is not None) for one in prepared])
+            return self.serve([_told(one, applied=one.documents is not None) for one in prepared])
         raise Conflict("the zones keep changing under this write; try again")
 
     def create_zone(
         self,
         name: bytes,
-        rrsets: Iterable[rr.RRset],
+        rrsets: Iterable[rr.RRset] | ParsedZone,
         *,
         actor: str,
         reason: str = "",
@@ -263,13 +272,13 @@ class Service:
         dry_run: bool = False,
     ) -> Outcome:
         """Create zone *name*. Raises ``AlreadyExists`` or ``ChecksFailed``."""
-        operation = Create(name, tuple(rrsets), settings or ZoneSettings(), lines)
+        operation = Create(name, _whole_zone(rrsets), settings or ZoneSettings(), lines)
         return self.write(operation, actor=actor, reason=reason, dry_run=dry_run)
 
     def replace_zone(
         self,
         name: bytes,
-        rrsets: Iterable[rr.RRset],
+        rrsets: Iterable[rr.RRset] | ParsedZone,
         *,
         if_version: str | None,
         actor: str,
@@ -280,13 +289,13 @@ class Service:
         force: bool = False,
     ) -> Outcome:
         """Make *rrsets* the whole content of zone *name*; *settings* ``None`` keeps those it has."""
-        operation = Replace(name, tuple(rrsets), if_version, settings, lines)
+        operation = Replace(name, _whole_zone(rrsets), if_version, settings, lines)
         return self.write(operation, actor=actor, reason=reason, dry_run=dry_run, force=force)
 
     def change_zone(
         self,
         name: bytes,
-        changes: Sequence[Change],
+        changes: Sequence[Change | Amend],
         *,
         if_version: str | None,
         actor: str,
@@ -294,7 +303,7 @@ class Service:
         dry_run: bool = False,
         force: bool = False,
     ) -> Outcome:
-        """Replace or remove single RRsets of zone *name*, all or nothing."""
+        """Replace, amend or remove single RRsets of zone *name*, all or nothing."""
         operation = Edit(name, tuple(changes), if_version)
         return self.write(operation, actor=actor, reason=reason, dry_run=dry_run, force=force)
 
@@ -337,6 +346,18 @@ class Service:
         """
         return self.write(Undelete(name), actor=actor, reason=reason, dry_run=dry_run)
 
+    def serve(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Publish after a durable commit: a failure here is told, never raised, for the write itself holds."""
+        written = [outcome.plan.zone for outcome in outcomes if outcome.applied]
+        alone = written[0] if len(written) == 1 else None
+        failure: str | None = None
+        try:
+            if self.publisher.publish(alone):
+                return list(outcomes)
+        except ArcaError as error:
+            failure = str(error)
+        return [self._served(outcome, failure) if outcome.applied else outcome for outcome in outcomes]
+
     # -- reads ------------------------------------------------------------------------------
 
     def zone(self, name: bytes) -> ZoneInfo:
@@ -348,6 +369,46 @@ class Service:
         """Up to *limit* zones in key order, those behind *after*."""
         documents = self._store.scan("zone/", "" if after is None else zone_key(after), limit)
         return [self._info(Source(**cast("dict[str, str]", d.value))) for d in documents]  # type: ignore[arg-type]
+
+    def find_zones(
+        self, wanted: Callable[[bytes, ZoneSettings], bool], after: bytes | None = None, limit: int = 100
+    ) -> tuple[list[ZoneInfo], bytes | None]:
+        """Up to *limit* zones in key order, behind *after*, that are *wanted*, and behind which zone to go on.
+
+        Looks at some thousands of zones at most, so there may be fewer, or none, though there is more to look at.
+        """
+        found: list[ZoneInfo] = []
+        key = "" if after is None else zone_key(after)
+        for _page in range(_FIND_PAGES):
+            documents = self._store.scan("zone/", key, 1000)
+            for document in documents:
+                name = names.from_text(str(document.value["name"]))
+                settings = ZoneSettings.from_json(cast(JsonObject, document.value["settings"]))
+                if wanted(name, settings):
+                    found.append(self._info(Source(**cast("dict[str, str]", document.value))))  # type: ignore[arg-type]
+                    if len(found) == limit:
+                        return found, name
+            if len(documents) < 1000:
+                return found, None
+            key = documents[-1].key
+        return found, names.from_text(str(documents[-1].value["name"]))
+
+    def waiting_zones(self) -> set[bytes]:
+        """The zones whose current version is not served yet, deleted ones left out."""
+        notes = everything(self._store, "dirty/")
+        return {names.from_text(str(note.value["name"])) for note in notes if note.value.get("problem")}
+
+    def zone_names(self, after: bytes | None = None, limit: int = 100) -> list[bytes]:
+        """The names of up to *limit* zones in key order, those behind *after*."""
+        documents = self._store.scan("zone/", "" if after is None else zone_key(after), limit)
+        return [names.from_text(str(document.value["name"])) for document in documents]
+
+    def opened(self, name: bytes) -> tuple[ZoneRoot, int] | None:
+        """:meth:`content` of a zone's current version, or ``None`` if there is no such zone."""
+        try:
+            return self.content(name)
+        except NotFound:
+            return None
 
     def deleted_zones(self, after: bytes | None = None, limit: int = 100) -> list[Deleted]:
         """Up to *limit* zones that :meth:`undelete` can bring back, in key order, those behind *after*."""
@@ -393,6 +454,25 @@ class Service:
         self.newest_version(name)
         documents = self._store.scan(version_key(name), version_key(name, after) if after else "", limit)
         return [SourceVersion(**cast("dict[str, str]", d.value)) for d in documents]  # type: ignore[arg-type]
+
+    def versions_newest(self, name: bytes, before: str = "", limit: int = 100) -> list[SourceVersion]:
+        """Source versions of *name*, deleted or not, newest first, those older than *before*. Raises ``NotFound``."""
+        found: list[SourceVersion] = []
+        gone = self._store.get(deleted_key(name))
+        newest = self.newest_version(name) if gone is None else deletion.read(gone).version
+        at: str | None = newest
+        if before:
+            document = self._store.get(version_key(name, before))
+            if document is None:
+                raise NotFound(f"zone {names.to_text(name)} has no version {before!r}")
+            at = cast("str | None", document.value["parent"])
+        while at is not None and len(found) < limit:
+            document = self._store.get(version_key(name, at))
+            if document is None:  # retention has removed it and what is older
+                break
+            found.append(SourceVersion(**cast("dict[str, str]", document.value)))  # type: ignore[arg-type]
+            at = found[-1].parent
+        return found
 
     def diff(self, name: bytes, old: str, new: str) -> tuple[RRsetDiff, ...]:
         """What changed from one version to another."""
@@ -495,16 +575,6 @@ class Service:
         self._store.commit(replace(transaction, blobs=blobs.pending))
         blobs.settle()
 
-    def _publish(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Publish after a durable commit: a failure here is told, never raised, for the write itself holds."""
-        written = [outcome.plan.zone for outcome in outcomes if outcome.applied]
-        failure: str | None = None
-        try:
-            self.publisher.publish(written[0] if len(written) == 1 else None)
-        except ArcaError as error:
-            failure = str(error)
-        return [self._served(outcome, failure) if outcome.applied else outcome for outcome in outcomes]
-
     def _served(self, outcome: Outcome, failure: str | None) -> Outcome:
         """*outcome* with what has become of its publication."""
         problem = failure
@@ -529,6 +599,10 @@ class Service:
             ZoneSettings.from_json(source.settings),
             None if note is None else note.problem,
         )
+
+
+def _whole_zone(rrsets: Iterable[rr.RRset] | ParsedZone) -> Content:
+    return rrsets if isinstance(rrsets, ParsedZone) else tuple(rrsets)
 
 
 def _whole(digest: str, data: bytes) -> bool:

@@ -38,9 +38,21 @@ from .publish.publisher import Publisher, load_source, next_serial
 from .publish.second_check import SecondChecks
 from .store.base import ABSENT, Document, JsonObject, Store
 from .zone import names, rr
-from .zone.changes import Change, Plan, RRsetDiff, judge, plan_changes, plan_replace, tree_diffs
+from .zone.changes import (
+    Amend,
+    Change,
+    Content,
+    Plan,
+    RRsetDiff,
+    judge,
+    plan_changes,
+    plan_replace,
+    tree_diffs,
+    whole_zone,
+)
 from .zone.checks import check, check_ttls
 from .zone.content import Overlay, TreeView
+from .zone.text import ParsedZone
 from .zone.tree import Blobs, ZoneRoot
 
 Lines: TypeAlias = "Mapping[tuple[bytes, int], int]"
@@ -53,7 +65,7 @@ class Create:
     """Create a zone. *lines* says where in a zone file each RRset stands."""
 
     name: bytes
-    rrsets: tuple[rr.RRset, ...]
+    rrsets: Content
     settings: ZoneSettings = field(default_factory=ZoneSettings)
     lines: Lines | None = None
 
@@ -63,7 +75,7 @@ class Replace:
     """Make *rrsets* the whole content of a zone; *settings* ``None`` keeps those it has."""
 
     name: bytes
-    rrsets: tuple[rr.RRset, ...]
+    rrsets: Content
     if_version: str | None = None
     settings: ZoneSettings | None = None
     lines: Lines | None = None
@@ -71,10 +83,10 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace or remove single RRsets of a zone."""
+    """Replace, amend or remove single RRsets of a zone."""
 
     name: bytes
-    changes: tuple[Change, ...]
+    changes: tuple[Change | Amend, ...]
     if_version: str | None = None
 
 
@@ -238,7 +250,7 @@ class Planner:
     def _write(
         self,
         name: bytes,
-        compute: Callable[[ZoneRoot], tuple[RRsetDiff, ...]],
+        compute: Callable[[ZoneRoot], Sequence[RRsetDiff]],
         blobs: Blobs,
         current: tuple[Source, int],
         by: tuple[str, str],
@@ -278,7 +290,7 @@ class Planner:
         name = operation.name
         source, revision = self._current(name, operation.if_version)
         old = ZoneRoot.load(blobs, source.root)
-        diffs = tuple(tree_diffs(old, ZoneRoot.empty(blobs, name)))
+        diffs = whole_zone(old, gone=True)
         refusals = self._deletion_refusals(blobs, name, ZoneSettings.from_json(source.settings))
         plan = Plan(name, source.version, diffs, (), refusals)
         now = self._clock()
@@ -325,7 +337,7 @@ class Planner:
         settings.effective_policy(self._policy)
         try:
             tree = ZoneRoot.load(blobs, str(target.value["root"]))
-            diffs = tuple(tree_diffs(ZoneRoot.empty(blobs, name), tree))
+            diffs = whole_zone(tree, gone=False)
         except MissingBlob:
             deletion.deleted_zone(self._store, name)  # tells of one that retention has removed meanwhile
             raise
@@ -447,7 +459,10 @@ def _source(
     )
 
 
-def _soa_serial(content: Sequence[rr.RRset], name: bytes) -> int | None:
+def _soa_serial(content: Content, name: bytes) -> int | None:
+    if isinstance(content, ParsedZone):
+        apex = next((data for owner, data in content.nodes() if owner == name), b"")
+        content = tuple(rr.rrsets(apex))
     for rrset in content:
         if rrset.rdtype == rr.SOA and rrset.owner == name and rrset.rdatas:
             return rr.soa_serial(rrset.rdatas[0])

@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from arca_dns.dnssec.algorithms import RSASHA256, SUPPORTED
+from arca_dns.dnssec.bind_keys import save
+from arca_dns.dnssec.keys import KSK, ZSK, generate_key
+from arca_dns.zone import names
 from arca_dns_controller.cli import app
 
 TEXT = """\
@@ -91,3 +95,23 @@ def test_verify_accepts_what_ldns_signs(folder: Path, denial: list[str]) -> None
     run(package, [*command, *denial, "zone", *keys], folder)
     zone("verify", folder / "signed")
     zone("diff", folder / "zone", folder / "signed")
+
+
+@pytest.mark.parametrize("algorithm", SUPPORTED)
+def test_keys_of_every_algorithm_go_both_ways(tmp_path: Path, algorithm: int) -> None:
+    (tmp_path / "zone").write_text(TEXT)
+    for name in ("theirs", "ours"):
+        (tmp_path / name).mkdir()
+    for flags in (["-f", "KSK"], []):
+        size = ["-b", "2048"] if algorithm == RSASHA256 else []
+        command = ["dnssec-keygen", "-q", "-K", "theirs", "-a", str(algorithm), *size, *flags, "example."]
+        run("bind9-utils", command, tmp_path)
+    zone("sign", "--keys", tmp_path / "theirs", "-o", tmp_path / "by-us", tmp_path / "zone")
+    run("bind9-utils", ["dnssec-verify", "-o", "example.", "by-us"], tmp_path)
+
+    origin = names.from_text("example.")
+    for role in (KSK, ZSK):
+        save(tmp_path / "ours", generate_key(origin, algorithm, role))
+    command = ["dnssec-signzone", "-S", "-K", "ours", "-o", "example.", "-f", "by-bind", "zone"]
+    run("bind9-utils", command, tmp_path)
+    zone("verify", tmp_path / "by-bind")

@@ -38,6 +38,8 @@ ALLOWED: dict[str, set[str]] = {
     "GET /zones/{zone}/raw": READ,
     "PUT /zones/{zone}/raw": WRITE,
     "POST /zones/{zone}/changes": WRITE,
+    "GET /search": READ,
+    "GET /zones/{zone}/rrsets": READ,
     "GET /zones/{zone}/rrsets/{owner}/{type}": READ,
     "PUT /zones/{zone}/rrsets/{owner}/{type}": WRITE,
     "DELETE /zones/{zone}/rrsets/{owner}/{type}": WRITE,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -35,6 +36,8 @@ def _one(kind: str, piece: int) -> int:
         raise ZeroDivisionError("three")
     if piece == 3 and kind == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "sql":
+        return int("sqlalchemy" in sys.modules and sys.modules["sqlalchemy"] is not None)
     return os.getpid() if kind == "who" else piece * piece
 
 
@@ -67,6 +70,32 @@ def test_an_abandoned_work_ends_its_processes() -> None:
     results.close()  # type: ignore[attr-defined]
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_runs_together_share_processes_that_end_with_them() -> None:
+    with Processes(2, 2).together() as crew:
+        pids = set(crew.run(partial(work, "who"), range(40)))
+        assert list(crew.run(partial(work, "square"), range(5))) == [0, 1, 4, 9, 16]
+        with crew.together() as same:
+            assert set(same.run(partial(work, "who"), range(40))) == pids
+    assert os.getpid() not in pids
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_run_after_one_that_failed_or_was_abandoned_has_workers_of_its_own() -> None:
+    with Processes(2, 2).together() as crew:
+        with pytest.raises(ChecksFailed):
+            list(crew.run(partial(work, "refuse"), range(40)))
+        results: Iterator[int] = iter(crew.run(partial(work, "who"), range(1000)))
+        gone = next(results)
+        results.close()  # type: ignore[attr-defined]
+        assert gone not in set(crew.run(partial(work, "who"), range(40)))
+
+
+def test_workers_do_not_load_databases() -> None:
+    assert set(Processes(2, 2).run(partial(work, "sql"), range(4))) == {0}
 
 
 def test_processes_sign_and_verify_as_one_thread_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import InputError, Place, ZoneTextError
-from ..zone import names, rdata, text as zone_text
-from ..zone.rr import MAX_TTL, SOA, RRset
+from ..zone import names, rdata, targets, text as zone_text
+from ..zone.rr import MAX_TTL, NS, SOA, RRset
 from .base import DEFAULT_TTL, Record, Soa
 
 _Key = tuple[bytes, int]
@@ -105,10 +105,15 @@ def _owner(origin: bytes, name: str, pointer: str, places: list[Place]) -> bytes
 
 def _rdata(rdtype: int, value: str, origin: bytes, pointer: str, places: list[Place]) -> bytes | None:
     try:
-        return rdata.from_text(rdtype, value, origin)
+        found = rdata.from_text(rdtype, value, origin)
     except InputError as error:
         places.append(Place(error.message, pointer=pointer))
         return None
+    doubt = targets.unclear(rdtype, value, origin)
+    if doubt is not None:
+        places.append(Place(doubt, pointer=pointer))
+        return None
+    return found
 
 
 def _soa(origin: bytes, soa: Soa, places: list[Place]) -> list[_Wanted]:
@@ -118,7 +123,13 @@ def _soa(origin: bytes, soa: Soa, places: list[Place]) -> list[_Wanted]:
         rname = local.replace("\\", "\\\\").replace(".", "\\.") + "." + domain.rstrip(".") + "."
     else:
         rname = _meant(rname, origin)
-    value = f"{_meant(soa.mname, origin)} {rname} 0 {soa.refresh} {soa.retry} {soa.expire} {soa.minimum}"
+    mname = _meant(soa.mname, origin)
+    for name, pointer in ((mname, "/soa/mname"), (rname, "/soa/rname")):
+        doubt = targets.unclear(NS, name, origin)
+        if doubt is not None:
+            places.append(Place(doubt, pointer=pointer))
+            return []
+    value = f"{mname} {rname} 0 {soa.refresh} {soa.retry} {soa.expire} {soa.minimum}"
     data = _rdata(SOA, value, origin, "/soa", places)
     return [] if data is None else [_Wanted((origin, SOA), soa.ttl, data, "/soa")]
 

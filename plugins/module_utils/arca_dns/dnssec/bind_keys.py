@@ -3,8 +3,8 @@
 
 """Key files as BIND's tools keep them: ``Kexample.+013+12345.key`` with the DNSKEY, ``….private`` with the secret.
 
-Read and written are the algorithms whose secret is one number or string (ECDSA, Ed25519, Ed448), in private-key
-format 1.3. Secrets never show in an error.
+In private-key format 1.3. The secret of ECDSA, Ed25519 and Ed448 is one field, that of RSA several (:mod:`.bind_rsa`).
+Secrets never show in an error.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import binascii
 import os
 import time
 from calendar import timegm
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import KeyUnavailable, ZoneTextError
 from ..zone import names, rdata, rr
 from ..zone.text import parse
-from .algorithms import algorithm as algorithm_of
+from . import bind_rsa
+from .algorithms import RSASHA256, algorithm as algorithm_of
 from .keys import CSK, KSK, SEP, ZONE_KEY, ZSK, Dnskey, KeyPair, KeyRecord, key_tag
 
 _FORMAT = "Private-key-format"
@@ -44,10 +45,15 @@ def public_text(record: KeyRecord) -> str:
 def private_text(pair: KeyPair) -> str:
     """What stands in the ``.private`` file."""
     family = algorithm_of(pair.record.algorithm)
-    secret = base64.b64encode(pair.private.secret()).decode("ascii")
+    secret = pair.private.secret()
+    if family.number == RSASHA256:
+        fields = bind_rsa.fields_of(secret)
+    else:
+        fields = {"PrivateKey": base64.b64encode(secret).decode("ascii")}
     created = time.strftime(_TIME, time.gmtime(pair.record.created))
-    lines = [f"{_FORMAT}: v1.3", f"Algorithm: {family.number} ({family.mnemonic})", f"PrivateKey: {secret}"]
-    return "\n".join(lines + [f"{name}: {created}" for name in _TIMES]) + "\n"
+    fields |= dict.fromkeys(_TIMES, created)
+    lines = [f"{_FORMAT}: v1.3", f"Algorithm: {family.number} ({family.mnemonic})"]
+    return "\n".join(lines + [f"{name}: {value}" for name, value in fields.items()]) + "\n"
 
 
 def read_pair(public: str, private: str, what: str) -> KeyPair:
@@ -64,21 +70,27 @@ def read_pair(public: str, private: str, what: str) -> KeyPair:
     stated = fields.get("Algorithm", "").partition(" ")[0]
     if stated != str(key.algorithm):
         raise KeyUnavailable(f"{what}.private is of algorithm {stated or 'none'}, {what}.key of {key.algorithm}")
-    if "PrivateKey" not in fields:
-        raise KeyUnavailable(
-            f"{what}.private has no PrivateKey field: keys of algorithm {key.algorithm} cannot be read"
-        )
-    try:
-        secret = base64.b64decode(fields["PrivateKey"], validate=True)
-    except (binascii.Error, ValueError):
-        raise KeyUnavailable(f"the PrivateKey field of {what}.private is no base64") from None
-    # BIND writes the number of an ECDSA key without leading zeros: one key of 256 is shorter.
-    pair = algorithm_of(key.algorithm).load(secret.rjust(_ECDSA_OCTETS.get(key.algorithm, 0), b"\0"))
+    if key.algorithm == RSASHA256:
+        secret = bind_rsa.secret_of(fields, f"{what}.private")
+    else:
+        secret = _secret(fields, key.algorithm, what)
+    pair = algorithm_of(key.algorithm).load(secret)
     if pair.public_key != key.public_key:
         raise KeyUnavailable(f"{what}.private does not belong to {what}.key: their public keys differ")
     role = KSK if key.flags & SEP else ZSK
     created = _time(fields.get("Created", ""))
     return KeyPair(KeyRecord(rrset.owner, key_tag(data), key.algorithm, role, data, created), pair)
+
+
+def _secret(fields: Mapping[str, str], algorithm: int, what: str) -> bytes:
+    if "PrivateKey" not in fields:
+        raise KeyUnavailable(f"{what}.private has no PrivateKey field: keys of algorithm {algorithm} cannot be read")
+    try:
+        secret = base64.b64decode(fields["PrivateKey"], validate=True)
+    except (binascii.Error, ValueError):
+        raise KeyUnavailable(f"the PrivateKey field of {what}.private is no base64") from None
+    # BIND writes the number of an ECDSA key without leading zeros: one key of 256 is shorter.
+    return secret.rjust(_ECDSA_OCTETS.get(algorithm, 0), b"\0")
 
 
 def _fields(private: str, what: str) -> dict[str, str]:

@@ -22,6 +22,7 @@ HASH_SIZE = 20
 _MAX_ORIGIN = 255 - 33  # a 32-octet label and its length stand in front
 _ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 _PAIRS = [(a + b).encode("ascii") for a in _ALPHABET for b in _ALPHABET]
+_SHIFTS = tuple(range(150, -1, -10))
 
 
 @lru_cache(maxsize=4096)
@@ -68,11 +69,8 @@ def hash_name(name: bytes, iterations: int = 0, salt: bytes = b"") -> bytes:
 
 def base32hex(digest: bytes) -> bytes:
     """A hash of 20 octets as the 32 lower-case characters of an NSEC3 owner (RFC 4648 section 7, no padding)."""
-    out: list[bytes] = []
-    for at in range(0, HASH_SIZE, 5):
-        value = int.from_bytes(digest[at : at + 5], "big")
-        out += (_PAIRS[value >> 30], _PAIRS[value >> 20 & 1023], _PAIRS[value >> 10 & 1023], _PAIRS[value & 1023])
-    return b"".join(out)
+    value = int.from_bytes(digest, "big")
+    return b"".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
 
 
 def hash_of_owner(owner: bytes) -> bytes:

@@ -14,11 +14,12 @@ import json
 import os
 import secrets
 import shutil
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ..errors import AlreadyExists, KeyUnavailable, NotFound
 from ..zone import names
@@ -27,6 +28,9 @@ from .keys import ROLES, KeyPair, KeyRecord
 from .sealed import read_sealed, sealed_json
 
 _MAX_NAME = 200
+#: Zones whose keys are kept open.
+_OPEN_ZONES = 1000
+_Stamp: TypeAlias = "frozenset[tuple[str, int, int]]"
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 
@@ -86,19 +90,35 @@ class MemoryKeyStore:
 
 
 class DirectoryKeyStore:
-    """Keys in files ``<zone>/K<zone>+<algorithm>+<tag>.json`` (0600, folders 0700), sealed under *master*."""
+    """Keys in files ``<zone>/K<zone>+<algorithm>+<tag>.json`` (0600, folders 0700), sealed under *master*.
+
+    Those of the zones that were asked for lately are kept open, as long as their files stay what they were.
+    """
 
     def __init__(self, path: Path, master: MasterKey) -> None:
         self._path = path
         self._master = master
+        self._open: OrderedDict[bytes, tuple[_Stamp, list[KeyPair]]] = OrderedDict()
+        self._lock = Lock()
 
     def __repr__(self) -> str:
         return f"<DirectoryKeyStore {self._path}>"
 
     def load(self, zone: bytes) -> list[KeyPair]:
         """See :class:`KeyStore`."""
-        pairs = [self._read(file, zone) for file in self._files(zone)]
-        return ordered(pairs)
+        stamp = self._stamp(zone)
+        with self._lock:
+            found = self._open.get(zone)
+            if found is not None and found[0] == stamp:
+                self._open.move_to_end(zone)
+                return list(found[1])
+        pairs = ordered([self._read(file, zone) for file in self._files(zone)])
+        with self._lock:
+            if pairs:
+                self._open[zone] = (stamp, pairs)
+            while len(self._open) > _OPEN_ZONES:
+                self._open.popitem(last=False)
+        return list(pairs)
 
     def add(self, pairs: Sequence[KeyPair], *, first: bool = False) -> None:
         """See :class:`KeyStore`."""
@@ -136,6 +156,14 @@ class DirectoryKeyStore:
 
     def _files(self, zone: bytes) -> list[Path]:
         return _key_files(self._list(self._folder(zone)))
+
+    def _stamp(self, zone: bytes) -> _Stamp:
+        """What changes with the zone's key files, which are never written to: which of them there are."""
+        try:
+            with os.scandir(self._folder(zone)) as entries:
+                return frozenset((entry.name, entry.inode(), entry.stat().st_mtime_ns) for entry in entries)
+        except OSError:
+            return frozenset()
 
     def _list(self, folder: Path) -> list[Path]:
         try:

@@ -47,9 +47,10 @@ def sign_zone(
     job = SigningJob(origin, keys, policy, epoch, serial, source.apex.get(origin), extra_apex)
     signing = job.signing
     hashes: list[bytes] = []
-    tree = Tree.of_leaves(blobs, _sign_names(source, job, hashes, workers, progress))
-    apex = _sign_apex(blobs, signing, source, hashes)
-    signed = ZoneRoot(origin, apex, tree, _sign_chain(blobs, job, hashes, workers, progress))
+    with workers.together() as crew:
+        tree = Tree.of_leaves(blobs, _sign_names(source, job, hashes, crew, progress))
+        apex = _sign_apex(blobs, signing, source, hashes)
+        signed = ZoneRoot(origin, apex, tree, _sign_chain(blobs, job, hashes, crew, progress))
     return zonemd.completed(signing, signed) if policy.zonemd else signed
 
 

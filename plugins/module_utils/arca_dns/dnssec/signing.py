@@ -116,14 +116,18 @@ class Signing:
         if kind is Kind.OCCLUDED:
             return b"".join([piece.wire for piece in pieces])
         signatures = self._signatures(owner, kind, pieces, held)
+        if not signatures:
+            return b"".join([piece.wire for piece in pieces])
         before = [piece.wire for piece in pieces if piece.rdtype < rr.RRSIG]
         behind = [piece.wire for piece in pieces if piece.rdtype > rr.RRSIG]
         return b"".join([*before, *signatures, *behind])
 
     def _signatures(self, owner: bytes, kind: Kind, pieces: Sequence[Slice], held: Held) -> list[bytes]:
+        wanted = signed_types(kind, [piece.rdtype for piece in pieces])
+        if not wanted:  # most names of a zone of delegations with NSEC3
+            return []
         times = window(self.policy, self.epoch, owner)
         labels = names.rrsig_labels(owner)
-        wanted = signed_types(kind, [piece.rdtype for piece in pieces])
         rdatas: list[tuple[bytes, int]] = []
         for piece in pieces:
             rdtype, ttl, wire = piece.rdtype, piece.ttl, piece.wire

@@ -109,6 +109,11 @@ class _ChainRun:
 
 def verify_whole(zone: ZoneRoot, checks: Checks, problems: Problems, workers: Workers, progress: Progress) -> None:
     """Check every name of *zone* and the whole chain."""
+    with workers.together() as crew:
+        _verify(zone, checks, problems, crew, progress)
+
+
+def _verify(zone: ZoneRoot, checks: Checks, problems: Problems, workers: Workers, progress: Progress) -> None:
     whole = _Whole(zone, checks, problems)
     total, done = zone.names.stats().owners, 0
     for part in workers.run(checks.names, whole.runs()):

@@ -9,6 +9,7 @@ The library starts no processes. A program that has cores to spare passes its ow
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TypeVar
 
 Piece = TypeVar("Piece")
@@ -33,6 +34,9 @@ class Workers(Protocol):
         piece is raised here, and a worker that ends before its time is one.
         """
 
+    def together(self) -> AbstractContextManager[Workers]:
+        """Workers that need not start anew for each run while the block lasts: for works of several phases."""
+
 
 class Serial:
     """One piece after the other, in this thread."""
@@ -42,6 +46,10 @@ class Serial:
         work = start()
         for piece in pieces:
             yield work(piece)
+
+    def together(self) -> AbstractContextManager[Workers]:
+        """This thread."""
+        return nullcontext(self)
 
 
 SERIAL = Serial()

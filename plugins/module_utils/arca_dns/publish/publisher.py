@@ -47,7 +47,6 @@ from ..documents import (
 )
 from ..errors import AlreadyExists, ArcaError, Conflict, KeyUnavailable, NotFound
 from ..store.base import ABSENT, Document, JsonObject, Store, Transaction
-from ..store.common import everything
 from ..zone import names
 from ..zone.rr import serial_newer
 from ..zone.tree import Blobs, ZoneRoot
@@ -78,11 +77,6 @@ def next_serial(style: str, current: int, now: float) -> int:
 #: Told how far the signing of a large zone is: zone, what is being done, how much is done, of how much.
 ZoneProgress: TypeAlias = Callable[[bytes, str, int, int], None]
 
-#: Zones to sign, each with its note if it is dirty.
-_Work: TypeAlias = "dict[bytes, Document | None]"
-#: The same, and what says whether a head is wanted where there are none.
-_Found: TypeAlias = "tuple[_Work, Callable[[], bool]]"
-
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
@@ -93,6 +87,35 @@ class _Ready:
     expected: int  # revision of the published document
     source: int  # revision of the zone's own document
     version: PublishedVersion | None  # None: removed
+
+
+class _Attempt:
+    """What one try to publish goes by.
+
+    Documents are as they were when they were first asked for; those that matter are preconditions of the commit.
+    *work* are the zones to sign, each with its note if it is dirty; *long* those that are left out since they take
+    long. *renew* asks for a head where there is no work. *done* are the zones that were committed.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._held: dict[str, Document | None] = {}
+        self.work: dict[bytes, Document | None] = {}
+        self.long: list[bytes] = []
+        self.renew = False
+        self.done: frozenset[bytes] = frozenset()
+
+    def get(self, key: str) -> Document | None:
+        """The document at *key*."""
+        if key not in self._held:
+            self._held[key] = self._store.get(key)
+        return self._held[key]
+
+    def scan(self, prefix: str, after: str, limit: int) -> list[Document]:
+        """As :meth:`~.base.Store.scan`."""
+        found = self._store.scan(prefix, after, limit)
+        self._held.update((document.key, document) for document in found)
+        return found
 
 
 class Publisher:
@@ -125,14 +148,18 @@ class Publisher:
         self._index = DueIndex(store, policy)
         self._workers = workers
         self._progress = progress
-        self._long_lock = threading.Lock()  # taken before the other one
+        self._apart = threading.Lock()  # taken before the other one
         self._signed_ahead: dict[bytes, _Ready] = {}
+        self._restored: tuple[int, bool] | None = None
 
     # -- what is published ----------------------------------------------------------------
 
     def head(self) -> tuple[SignedHead, Head, int] | None:
         """The signed head, what it says, and its document's revision; ``None`` before the first publication."""
-        document = self._store.get(head_key(RING))
+        return self._head(_Attempt(self._store))
+
+    def _head(self, attempt: _Attempt) -> tuple[SignedHead, Head, int] | None:
+        document = attempt.get(head_key(RING))
         if document is None:
             return None
         signed = SignedHead.from_json(document.value["signed"])
@@ -150,20 +177,20 @@ class Publisher:
 
     # -- publishing -------------------------------------------------------------------------
 
-    def publish(self, waiting: bytes | None = None) -> None:
-        """Publish every dirty zone. Returns at once if *waiting* was published by somebody else meanwhile.
+    def publish(self, waiting: bytes | None = None) -> bool:
+        """Publish every dirty zone; returns whether *waiting* was certainly one of them.
 
-        The first signing of a large zone does not keep other zones waiting: they are published while it lasts.
+        Returns at once if *waiting* was published by somebody else meanwhile. What takes long, the first signing of a
+        large zone or a second check, does not keep other zones waiting: they are published while it lasts.
         """
-        if waiting is not None and self._is_long(waiting):
-            self._publish_long(waiting)
-            return
         with self._alone():
-            if waiting is not None and self._store.get(dirty_key(waiting)) is None:
-                return
-            self._run(self._waiting)
+            attempt = self._run(lambda attempt: self._find_dirty(attempt, waiting))
         if waiting is None:
-            self._publish_all_long()
+            for zone in attempt.long:
+                self._publish_apart(zone)
+        elif waiting in attempt.long:
+            return self._publish_apart(waiting)
+        return waiting in attempt.done
 
     def maintain(self) -> None:
         """Publish what is dirty, re-sign what is due, renew the head when half its life is over.
@@ -171,11 +198,22 @@ class Publisher:
         Goes in steps, between which others may publish. Costs what is due, and what was published since the last time.
         """
         due = self._index.due(self._clock())
+        long: dict[bytes, None] = {}
         for at in range(0, max(len(due), 1), _STEP):
             some = due[at : at + _STEP]
             with self._alone():
-                self._run(lambda some=some, first=at == 0: self._waiting_or_due(some, first))  # type: ignore[misc]
-        self._publish_all_long()
+                attempt = self._run(
+                    lambda attempt, some=some, first=at == 0: self._find_due(attempt, some, first)  # type: ignore[misc]
+                )
+            long.update(dict.fromkeys(attempt.long))
+        for zone in long:
+            self._publish_apart(zone)
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """Leave what is signed apart from others to another process meanwhile."""
+        with self._apart:
+            yield
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -187,94 +225,119 @@ class Publisher:
         finally:
             self._lock.release()
 
-    def _is_long(self, zone: bytes) -> bool:
-        """Whether *zone* is large and was never published."""
-        source = self._store.get(zone_key(zone))
-        if source is None or _source(source).records < _LONG:
+    def _takes_long(self, attempt: _Attempt, zone: bytes) -> bool:
+        """Whether *zone* is large and was never published, or a second check must accept it."""
+        source = attempt.get(zone_key(zone))
+        if source is None:
             return False
-        return self._store.get(published_key(zone)) is None
+        if cast(JsonObject, source.value["settings"]).get("verify_command"):
+            return True
+        return _source(source).records >= _LONG and attempt.get(published_key(zone)) is None
 
-    def _publish_all_long(self) -> None:
-        for note in everything(self._store, "dirty/"):
-            zone = names.from_text(str(note.value["name"]))
-            if self._is_long(zone):
-                self._publish_long(zone)
+    def _publish_apart(self, zone: bytes) -> bool:
+        """Sign *zone* while others are published, then publish it with them; returns whether it was.
 
-    def _publish_long(self, zone: bytes) -> None:
-        """Sign *zone* while others are published, then publish it with them."""
-        with self._long_lock:
-            note = self._store.get(dirty_key(zone))
-            if note is not None and self._is_long(zone):
-                blobs = self._blobs()
-                made = self._prepare(blobs, zone, note)
-                if made is None:
-                    return
-                self._store.write_blobs(blobs.pending)
-                self._signed_ahead[zone] = made
+        Where it was written again meanwhile, that writer comes here after this one.
+        """
+        with self._apart:
+            attempt = _Attempt(self._store)
+            note = attempt.get(dirty_key(zone))
+            if note is None and not self._due(attempt, zone, self._clock()):
+                return False
+            blobs = self._blobs()
+            made = self._prepare(attempt, blobs, zone, note)
+            if made is None:
+                return False
+            self._store.write_blobs(blobs.pending)
+            self._signed_ahead[zone] = made
             try:
                 with self._alone():
-                    self._run(self._waiting)
+                    return zone in self._run(lambda attempt: self._find_dirty(attempt, ahead=zone)).done
             finally:
-                self._signed_ahead.pop(zone, None)
+                del self._signed_ahead[zone]
 
-    def _waiting(self) -> _Found:
-        """The zones that are dirty, with their notes, and whether a head is wanted all the same."""
+    def _find_dirty(self, attempt: _Attempt, waiting: bytes | None = None, ahead: bytes | None = None) -> None:
+        """The zones that are dirty, none if *waiting* is not; and *ahead*, if it still is what was signed ahead."""
         notes: list[Document] = []
         while len(notes) % _PAGE == 0:
-            page = self._store.scan("dirty/", notes[-1].key if notes else "", _PAGE)
+            page = attempt.scan("dirty/", notes[-1].key if notes else "", _PAGE)
             if not page:
                 break
             notes += page
-        by_zone = {names.from_text(str(note.value["name"])): note for note in notes}
-        ahead = self._signed_ahead
-        work: _Work = {zone: note for zone, note in by_zone.items() if zone in ahead or not self._is_long(zone)}
-        return work, lambda: self.head() is None
+        dirty = {names.from_text(str(note.value["name"])): note for note in notes}
+        if waiting is not None and waiting not in dirty:
+            return
+        for zone, note in dirty.items():
+            if self._takes_long(attempt, zone):
+                attempt.long.append(zone)
+            else:
+                attempt.work[zone] = note
+        if ahead is not None:
+            made = self._signed_ahead[ahead]
+            if (made.expected, made.note) == (_revision(attempt.get(published_key(ahead))), dirty.get(ahead)):
+                attempt.work[ahead] = made.note
 
-    def _waiting_or_due(self, candidates: Sequence[bytes], first: bool) -> _Found:
-        """The same, with those of *candidates* that are to be signed again; what is dirty only at *first*."""
+    def _find_due(self, attempt: _Attempt, candidates: Sequence[bytes], first: bool) -> None:
+        """Those of *candidates* that are to be signed again; and what is dirty, if *first*."""
         now = self._clock()
-        work: _Work = self._waiting()[0] if first else {}
+        if first:
+            self._find_dirty(attempt)
         for zone in candidates:
-            if zone not in work and self._due(zone, now):
-                work[zone] = None
-        held = self.head()
-        renew = held is None or held[1].expires - now < self._lifetime / 2 or held[1].revision < self._floor()[0]
-        return work, lambda: renew
+            if zone in attempt.work or zone in attempt.long or not self._due(attempt, zone, now):
+                continue
+            if self._takes_long(attempt, zone):
+                attempt.long.append(zone)
+            else:
+                attempt.work[zone] = None
+        held = self._head(attempt)
+        attempt.renew = (
+            held is None
+            or held[1].expires - now < self._lifetime / 2
+            or held[1].revision < self._floor(attempt, held[1])[0]
+        )
 
-    def _floor(self) -> tuple[int, bool]:
+    def _floor(self, attempt: _Attempt, head: Head | None) -> tuple[int, bool]:
         """The least revision of a head since a backup was restored, and whether edges may drop what it lacks."""
-        document = self._store.get(restored_key(RING))
-        if document is None:
-            return 0, False
-        return int(str(document.value["revision"])), bool(document.value["approve_removal"])
+        if self._restored is None:
+            document = attempt.get(restored_key(RING))
+            found = (0, False)
+            if document is not None:
+                found = int(str(document.value["revision"])), bool(document.value["approve_removal"])
+            if head is None:
+                return found
+            self._restored = found  # for good: only an empty backend is restored into
+        return self._restored
 
-    def _due(self, zone: bytes, now: float) -> bool:
-        version, source = self.published(zone), self._store.get(zone_key(zone))
+    def _due(self, attempt: _Attempt, zone: bytes, now: float) -> bool:
+        version, source = attempt.get(published_key(zone)), attempt.get(zone_key(zone))
         if version is None or source is None:
             return False
-        return due_at(_settings(source).effective_policy(self._policy), version.earliest_expiry) <= now
+        return due_at(_settings(source).effective_policy(self._policy), _published(version).earliest_expiry) <= now
 
-    def _run(self, find: Callable[[], _Found]) -> None:
+    def _run(self, find: Callable[[_Attempt], None]) -> _Attempt:
         """Sign what *find* finds and commit it with one head; looks again when another controller was faster."""
-        for attempt in range(_ATTEMPTS):
-            work, wanted = find()
+        for number in range(_ATTEMPTS):
+            attempt = _Attempt(self._store)
+            find(attempt)
             blobs = self._blobs()
-            ready = [item for zone, note in work.items() if (item := self._prepare(blobs, zone, note)) is not None]
-            if not ready and not wanted():
-                return
+            made = (self._prepare(attempt, blobs, zone, note) for zone, note in attempt.work.items())
+            ready = [item for item in made if item is not None]
+            if not ready and not attempt.renew and attempt.get(head_key(RING)) is not None:
+                return attempt
             try:
-                self._commit(blobs, ready)
+                self._commit(attempt, blobs, ready)
             except Conflict:
-                if attempt == _ATTEMPTS - 1:
+                if number == _ATTEMPTS - 1:
                     raise
                 continue
-            return
+            attempt.done = frozenset(item.zone for item in ready)
+            return attempt
+        raise AssertionError  # the last attempt returns or raises
 
-    def _prepare(self, blobs: Blobs, zone: bytes, note: Document | None) -> _Ready | None:
+    def _prepare(self, attempt: _Attempt, blobs: Blobs, zone: bytes, note: Document | None) -> _Ready | None:
         """Sign and verify *zone*; a failure is kept in its note and leaves what is published alone."""
-        published = self._store.get(published_key(zone))
-        expected = ABSENT if published is None else published.revision
-        source = self._store.get(zone_key(zone))
+        published, source = attempt.get(published_key(zone)), attempt.get(zone_key(zone))
+        expected = _revision(published)
         if source is None:
             return None if published is None and note is None else _Ready(zone, note, expected, ABSENT, None)
         made = self._signed_ahead.get(zone)
@@ -308,8 +371,9 @@ class Publisher:
                 signed = resign(blobs, old, tree, before, keys, policy, epoch, serial, workers=workers, progress=tell)
                 verify_change(before, signed, int(now), workers=workers, progress=tell)
             else:
-                signed = sign_zone(blobs, tree, keys, policy, epoch, serial, workers=workers, progress=tell)
-                verify_zone(signed, int(now), workers=workers, progress=tell)
+                with workers.together() as crew:
+                    signed = sign_zone(blobs, tree, keys, policy, epoch, serial, workers=crew, progress=tell)
+                    verify_zone(signed, int(now), workers=crew, progress=tell)
         else:
             signing = "unsigned"
             signed = publish_unsigned(blobs, tree, serial)
@@ -364,9 +428,9 @@ class Publisher:
         except Conflict:
             return
 
-    def _commit(self, blobs: Blobs, ready: Sequence[_Ready]) -> None:
+    def _commit(self, attempt: _Attempt, blobs: Blobs, ready: Sequence[_Ready]) -> None:
         now = int(self._clock())
-        held = self.head()
+        held = self._head(attempt)
         old = None if held is None else held[1]
         catalog = Catalog(blobs, None if old is None else old.catalog)
         preconditions: dict[str, int] = {head_key(RING): ABSENT if held is None else held[2]}
@@ -390,7 +454,7 @@ class Publisher:
                 writes[published_key(item.zone)] = encode(version)
                 writes[publication_key(item.zone, version.version)] = encode(version)
         catalog = catalog.update(entries)
-        floor, approved = self._floor()
+        floor, approved = self._floor(attempt, old)
         revision = max(1 if old is None else old.revision + 1, floor)
         # Every removal that comes here is one that an operator asked for and the service judged.
         removal = any(entry is None for entry in entries.values()) or (approved and revision == floor)
@@ -419,6 +483,10 @@ def load_source(store: Store, zone: bytes) -> tuple[Source, int]:
     if document is None:
         raise NotFound(f"there is no zone {names.to_text(zone)}")
     return _source(document), document.revision
+
+
+def _revision(document: Document | None) -> int:
+    return ABSENT if document is None else document.revision
 
 
 def _source(document: Document) -> Source:

@@ -22,11 +22,9 @@ class SecondChecks(Protocol):
 
     def known(self) -> Collection[str]:
         """The names of the checks."""
-        ...
 
     def run(self, name: str, zone: bytes, lines: Iterator[str]) -> None:
         """Hand the zone file that *lines* are to check *name*. Raises ``VerificationFailed`` with its last words."""
-        ...
 
 
 class NoChecks:

@@ -8,28 +8,60 @@ Whether the result is a sound zone is the business of :mod:`.checks`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from functools import cached_property
+from itertools import groupby, islice
+from typing import TypeAlias, overload
 
-from ..errors import InputError
+from ..errors import AlreadyExists, InputError, Place
 from . import names, rr
 from .content import TreeView, View
 from .rr import RRset
+from .text import ParsedZone
 from .tree import Blobs, ZoneRoot
+
+#: A whole zone: its RRsets in any order, or a zone file that was read.
+Content: TypeAlias = "Sequence[RRset] | ParsedZone"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The RRset that *owner* and *rdtype* shall have; ``None``: none."""
+    """The RRset that *owner* and *rdtype* shall have; ``None``: none. With *new* there must be none before."""
 
     owner: bytes
     rdtype: int
     rrset: RRset | None
+    new: bool = False
 
     def __post_init__(self) -> None:
         if self.rrset is not None and (self.rrset.owner, self.rrset.rdtype) != (self.owner, self.rdtype):
             raise ValueError("a change whose RRset has another owner or type")
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """Records that the RRset of *owner* and *rdtype* shall have, and such that it shall not have, beside its others.
+
+    *ttl* ``None`` keeps that of the RRset; one that is new has *default_ttl*.
+    """
+
+    owner: bytes
+    rdtype: int
+    add: tuple[bytes, ...] = ()
+    remove: tuple[bytes, ...] = ()
+    ttl: int | None = None
+    default_ttl: int = 3600
+
+    def applied(self, before: RRset | None) -> RRset | None:
+        """What becomes of *before*."""
+        held = () if before is None else before.rdatas
+        kept = [data for data in held if data not in self.remove]
+        if before is None and not self.add:
+            return None
+        ttl = self.ttl if self.ttl is not None else self.default_ttl if before is None else before.ttl
+        after = RRset.of(self.owner, self.rdtype, ttl, [*kept, *self.add])
+        return after if after.rdatas else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +83,7 @@ class Plan:
 
     zone: bytes
     base: str | None
-    diffs: tuple[RRsetDiff, ...]
+    diffs: Sequence[RRsetDiff]
     warnings: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
 
@@ -91,18 +123,31 @@ def source_form(rrset: RRset) -> RRset:
     return RRset.of(rrset.owner, rrset.rdtype, rrset.ttl, (rr.soa_with_serial(data, 0) for data in rrset.rdatas))
 
 
-def plan_changes(view: View, changes: Iterable[Change]) -> tuple[RRsetDiff, ...]:
+def plan_changes(view: View, changes: Iterable[Change | Amend]) -> tuple[RRsetDiff, ...]:
     """What *changes*, one after the other, make different in *view*; in canonical order.
 
-    Raises :class:`InputError` for an RRset without records.
+    Raises :class:`InputError` for an RRset without records, and :class:`AlreadyExists` with the place of each RRset
+    that should be new and is there.
     """
     wanted: dict[tuple[bytes, int], RRset | None] = {}
-    for change in changes:
+    there: list[Place] = []
+    for index, change in enumerate(changes):
+        if isinstance(change, Amend):
+            key = (change.owner, change.rdtype)
+            held = wanted[key] if key in wanted else view.node(change.owner).get(change.rdtype)
+            amended = change.applied(held)
+            wanted[key] = None if amended is None else source_form(amended)
+            continue
+        if change.new and view.node(change.owner).get(change.rdtype) is not None:
+            what = f"{names.to_text(change.owner)} {rr.type_text(change.rdtype)}"
+            there.append(Place(f"{what} exists already; replace it, or add to it", pointer=f"/changes/{index}"))
         if change.rrset is not None and not change.rrset.rdatas:
             raise InputError(
                 f"{names.to_text(change.owner)} {rr.type_text(change.rdtype)} has no value; to remove it, say so"
             )
         wanted[change.owner, change.rdtype] = None if change.rrset is None else source_form(change.rrset)
+    if there:
+        raise AlreadyExists("what should be created exists already", there)
     diffs = []
     for (owner, rdtype), after in wanted.items():
         before = view.node(owner).get(rdtype)
@@ -112,13 +157,69 @@ def plan_changes(view: View, changes: Iterable[Change]) -> tuple[RRsetDiff, ...]
     return tuple(diffs)
 
 
-def plan_replace(blobs: Blobs, old: ZoneRoot, rrsets: Iterable[RRset]) -> tuple[tuple[RRsetDiff, ...], ZoneRoot]:
-    """What makes *rrsets* the whole content, and the tree that holds it. What both trees share is not compared.
+def plan_replace(blobs: Blobs, old: ZoneRoot, content: Content) -> tuple[Sequence[RRsetDiff], ZoneRoot]:
+    """What makes *content* the whole content, and the tree that holds it. What both trees share is not compared.
 
     RRsets of one owner and type are united. Raises :class:`InputError` if their TTLs differ.
     """
-    new = ZoneRoot.build(blobs, old.origin, _nodes(rrsets))
+    if not isinstance(content, ParsedZone):
+        new = ZoneRoot.build(blobs, old.origin, _nodes(content))
+    else:
+        new = ZoneRoot.build(blobs, old.origin, _parsed_nodes(content))
+        if old.apex.root is None and old.names.root is None:
+            return whole_zone(new, gone=False), new
     return tuple(tree_diffs(old, new)), new
+
+
+#: Records up to which the differences of a whole zone are held.
+_HELD = 10_000
+
+
+def whole_zone(zone: ZoneRoot, *, gone: bool) -> Sequence[RRsetDiff]:
+    """All RRsets of *zone* as what comes with it, or as what goes; those of a large zone are made as they are read."""
+    found = _WholeZone(zone, gone=gone)
+    return found if zone.stats().records > _HELD else tuple(found)
+
+
+class _WholeZone(Sequence[RRsetDiff]):
+    """The RRsets of a zone as differences; nothing is held."""
+
+    def __init__(self, zone: ZoneRoot, *, gone: bool) -> None:
+        self._zone = zone
+        self._gone = gone
+
+    def __iter__(self) -> Iterator[RRsetDiff]:
+        for _owner, data in self._zone.items():
+            for rdtype, rrset in sorted(rr.node_of(data).items()):
+                before, after = (rrset, None) if self._gone else (None, rrset)
+                yield RRsetDiff(rrset.owner, rdtype, before, after)
+
+    @cached_property
+    def _count(self) -> int:
+        return sum(1 for _diff in self)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __bool__(self) -> bool:
+        return next(iter(self), None) is not None
+
+    @overload
+    def __getitem__(self, index: int) -> RRsetDiff: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RRsetDiff, ...]: ...
+    def __getitem__(self, index: int | slice) -> RRsetDiff | tuple[RRsetDiff, ...]:
+        if isinstance(index, slice):
+            return tuple(islice(self, *index.indices(len(self))))
+        return next(islice(self, range(len(self))[index], None))
+
+
+def _parsed_nodes(parsed: ParsedZone) -> Iterator[tuple[bytes, bytes]]:
+    """What a zone file says, which is in order."""
+    for owner, data in parsed.nodes():
+        if owner == parsed.origin:
+            data = rr.node_wire(source_form(rrset) for rrset in rr.rrsets(data))
+        yield owner, data
 
 
 def _nodes(rrsets: Iterable[RRset]) -> Iterator[tuple[bytes, bytes]]:

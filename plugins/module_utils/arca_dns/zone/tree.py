@@ -51,12 +51,19 @@ class Stats:
 class LeafIndex:
     """The owners of one leaf; not to be altered."""
 
-    __slots__ = ("data", "keys", "owners")
+    __slots__ = ("_keys", "data", "owners")
 
     def __init__(self, leaf: bytes) -> None:
         self.data = dict(owners_of(leaf))
         self.owners = list(self.data)
-        self.keys = [names.sort_key(owner) for owner in self.owners]
+        self._keys: list[bytes] | None = None
+
+    @property
+    def keys(self) -> list[bytes]:
+        """What *owners* are sorted by."""
+        if self._keys is None:
+            self._keys = [names.sort_key(owner) for owner in self.owners]
+        return self._keys
 
 
 class Parsed:
@@ -613,6 +620,10 @@ class Tree:
         """The bytes of one of this tree's nodes."""
         return self._blobs.get(digest)
 
+    def owners(self, digest: str, *, keep: bool) -> Iterable[tuple[bytes, bytes]]:
+        """(owner, RRs) of one of this tree's leaves; with *keep* it is likely to be asked for again soon."""
+        return self._blobs.leaf(digest).data.items() if keep else owners_of(self._blobs.get(digest))
+
     def expand(self, nodes: Mapping[str, int], level: int) -> dict[str, int]:
         """*nodes* (digest → height) with those of height *level* replaced by their children."""
         out: dict[str, int] = {}
@@ -767,10 +778,10 @@ def diff(old: Tree, new: Tree) -> Iterator[tuple[bytes, bytes | None, bytes | No
     """(owner, old RRs, new RRs) where they differ, in canonical order; what the two have in common is not read."""
     left = _differing_leaves(old, new)
     right = _differing_leaves(new, old)
-    for owner in sorted({**left, **right}, key=names.sort_key):
-        before, after = left.get(owner), right.get(owner)
-        if before != after:
-            yield owner, before, after
+    changed = {owner for owner, data in left.items() if right.get(owner) != data}
+    changed.update(owner for owner in right if owner not in left)
+    for owner in sorted(changed, key=names.sort_key):
+        yield owner, left.get(owner), right.get(owner)
 
 
 def _differing_leaves(tree: Tree, other: Tree) -> dict[bytes, bytes]:
@@ -788,7 +799,7 @@ def _differing_leaves(tree: Tree, other: Tree) -> dict[bytes, bytes]:
         level -= 1
     found: dict[bytes, bytes] = {}
     for digest in mine:
-        found.update(owners_of(tree.blob(digest)))
+        found.update(tree.owners(digest, keep=len(mine) <= _FEW))
     return found
 
 

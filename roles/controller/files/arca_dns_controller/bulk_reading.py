@@ -72,10 +72,10 @@ def _whole(service: Service, item: OperationIn, document: ZoneIn, dnssec: bool) 
         raise
     if item.action == "create":
         settings = reading.settings_of(document.settings, dnssec=dnssec)
-        return Create(zone, content.rrsets, settings, content.lines)
+        return Create(zone, content.whole, settings, content.lines)
     held = None if document.settings is None else service.zone(zone).settings.dnssec
     kept = None if held is None else reading.settings_of(document.settings, dnssec=held)
-    return Replace(zone, content.rrsets, _fence(item), kept, content.lines)
+    return Replace(zone, content.whole, _fence(item), kept, content.lines)
 
 
 def _fence(item: OperationIn) -> str | None:

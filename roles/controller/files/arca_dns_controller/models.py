@@ -77,9 +77,13 @@ class RRsetIn(_Sent):
 
 
 class ChangeIn(_Sent):
-    """One change: `put` makes the RRset what is given, `delete` removes it."""
+    """One change of an RRset.
 
-    action: Literal["put", "delete"]
+    `create` makes one that must not be there yet, `replace` (also `put`) makes it what is given whether or not it is
+    there, `delete` removes it; `add` and `remove` are for single values: the others of the RRset stay.
+    """
+
+    action: Literal["create", "replace", "put", "delete", "add", "remove"]
     name: str
     type: str
     ttl: Ttl | None = None
@@ -188,9 +192,12 @@ class Zone(ZoneSummary):
 
 
 class ZoneList(_Given):
-    """A page of zones; `next` is the `after` of the following page."""
+    """A page of zones; `next` is the `after` of the following page, and with filters not `null` while there is more.
 
-    zones: list[ZoneSummary]
+    With `fields=full` each is a whole zone.
+    """
+
+    zones: list[Zone | ZoneSummary]
     next: str | None
 
 
@@ -225,6 +232,27 @@ class RRset(_Given):
     values: list[str]
 
 
+class RRsetList(_Given):
+    """A page of the RRsets of a zone in canonical order; `next` is the `after` of the following page."""
+
+    version: str = Field(description="The version of the zone that the page was read from.")
+    rrsets: list[RRset]
+    next: str | None
+
+
+class SearchResult(RRset):
+    """Of an RRset the records that were found."""
+
+    zone: str
+
+
+class SearchAnswer(_Given):
+    """A page of what was found; there is more as long as `next` is not `null`, even behind a page that is empty."""
+
+    results: list[SearchResult]
+    next: str | None
+
+
 class RRsetSide(_Given):
     """An RRset before or after a change."""
 
@@ -250,8 +278,9 @@ class Differences(_Given):
 
 
 class Plan(Differences):
-    """What a write does. `refusals` say what needs `force`."""
+    """What a write does. `refusals` say what needs `force`. Of more than 10,000 RRsets the first are shown."""
 
+    rrsets: int = Field(description="How many RRsets come, change or go.")
     warnings: list[str]
     refusals: list[str]
 
@@ -295,7 +324,7 @@ class Version(_Given):
 
 
 class VersionList(_Given):
-    """A page of versions, oldest first."""
+    """A page of versions; `next` is the `after` of the following page."""
 
     versions: list[Version]
     next: str | None

@@ -125,20 +125,29 @@ def _of_library(_request: Request, error: Exception) -> JSONResponse:
     return response
 
 
-def _of_validation(_request: Request, error: Exception) -> JSONResponse:
+def _of_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     found = error.errors()
     if any(item["type"] == "json_invalid" for item in found):
         reason = found[0].get("ctx", {}).get("error", "it does not parse")
         return problem_response(BadRequest(f"the body is not JSON: {reason} at octet {found[0]['loc'][-1]}"))
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    refused = any(item["loc"] == ("body",) and item["type"] != "missing" for item in found)
+    if refused and kind != "application/json" and not kind.endswith("+json"):
+        return problem_response(UnsupportedMedia(f"the body must be application/json, not {kind or 'without type'}"))
     places = []
     for item in found:
         where, *path = item["loc"]
         if where == "body":
-            places.append(Place(item["msg"], pointer="/" + "/".join(map(str, path)) if path else None))
+            places.append(Place(item["msg"], pointer=_pointer(path) if path else None))
         else:
             places.append(Place(f"{where} parameter {'.'.join(map(str, path))}: {item['msg']}"))
     return problem_response(errors.InputError("the request has mistakes", places))
+
+
+def _pointer(path: Sequence[str | int]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
 
 
 def _of_http(request: Request, error: Exception) -> JSONResponse:

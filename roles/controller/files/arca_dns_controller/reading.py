@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,11 +16,13 @@ from arca_dns.client.base import Record, Soa
 from arca_dns.client.content import assemble
 from arca_dns.documents import ZoneSettings
 from arca_dns.errors import ArcaError, BadName, InputError, Place, ZoneTextError
+from arca_dns.finding import Pattern, Position
 from arca_dns.service import Service
 from arca_dns.zone import names, rdata, rr
-from arca_dns.zone.changes import Change
+from arca_dns.zone.changes import Amend, Change, Content as Whole
 from arca_dns.zone.text import parse
 
+from . import multipart
 from .middleware import segment
 from .models import ChangeIn, RecordIn, RRsetIn, SoaIn, ZoneIn
 from .problem import BadRequest, PreconditionRequired, UnsupportedMedia
@@ -43,8 +45,26 @@ class Content:
     """The content of a zone, and where a zone file says it."""
 
     name: bytes
-    rrsets: tuple[rr.RRset, ...]
+    whole: Whole
     lines: Lines
+
+
+class ZoneFilter:
+    """Which zones a list shows; *waiting* are the zones that have a problem."""
+
+    def __init__(self, name: str, dnssec: bool | None, problem: bool | None, waiting: Collection[bytes]) -> None:
+        self._pattern = None if not name else Pattern(name if name.endswith((".", "*")) else f"{name}.")
+        self._dnssec = dnssec
+        self._problem = problem
+        self._waiting = waiting
+
+    def __call__(self, zone: bytes, settings: ZoneSettings) -> bool:
+        """Whether *zone* is shown."""
+        return (
+            (self._pattern is None or self._pattern.fits(names.to_text(zone)))
+            and self._dnssec in (None, settings.dnssec)
+            and self._problem in (None, zone in self._waiting)
+        )
 
 
 def zone_name(text: str) -> bytes:
@@ -59,7 +79,22 @@ def zone_of(parameter: str) -> bytes:
 
 def owner_of(zone: bytes, parameter: str) -> bytes:
     """An owner from a path parameter: ``@``, relative to *zone*, or absolute."""
-    owner = names.from_text(segment(parameter), zone)
+    return owner_in(zone, segment(parameter))
+
+
+def position(text: str, zone: bytes) -> Position | None:
+    """Where a page of the RRsets of *zone* begins."""
+    if not text:
+        return None
+    found = Position.of(text)
+    if found.zone != zone:
+        raise InputError(f"after is the next of a page of {names.to_text(found.zone)}, not of {names.to_text(zone)}")
+    return found
+
+
+def owner_in(zone: bytes, text: str) -> bytes:
+    """An owner of *zone* from a text: ``@``, relative, or absolute."""
+    owner = names.from_text(text, zone)
     if not names.is_at_or_below(owner, zone):
         raise BadName(f"{names.to_text(owner)} is outside of {names.to_text(zone)}")
     return owner
@@ -104,11 +139,17 @@ def not_modified(request: Request, etag: str) -> bool:
 
 
 async def text_body(request: Request) -> bytes:
-    """A zone file as the body."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json" or kind.startswith("multipart/"):
-        raise UnsupportedMedia(f"the body must be a zone file, as text/plain, not {kind}")
-    body = await request.body()
+    """A zone file as the body, or as the field ``zonefile`` of a form."""
+    told = request.headers.get("content-type", "")
+    kind = told.partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        body = await multipart.field(request.stream(), told, "zonefile")
+    elif kind.startswith("multipart/") or kind == "application/json":
+        raise UnsupportedMedia(
+            f"the body must be a zone file, as text/plain or as field zonefile of multipart/form-data, not {kind}"
+        )
+    else:
+        body = await request.body()
     if not body.strip():
         raise InputError("the body is empty; it must be a zone file")
     return body
@@ -119,8 +160,11 @@ def zone_file(body: bytes, origin: bytes | None, *, strip_dnssec: bool) -> Conte
     parsed = parse(body, origin)
     if origin is not None and parsed.origin != origin:
         raise InputError(f"this is a zone file of {names.to_text(parsed.origin)}, not of {names.to_text(origin)}")
-    rrsets = tuple(one for one in parsed.rrsets if not strip_dnssec or one.rdtype not in rr.SIGNER_TYPES)
-    return Content(parsed.origin, rrsets, parsed.lines)
+    if not strip_dnssec:
+        return Content(parsed.origin, parsed, parsed.lines)
+    return Content(
+        parsed.origin, tuple(one for one in parsed.rrsets if one.rdtype not in rr.SIGNER_TYPES), parsed.lines
+    )
 
 
 def zone_document(body: ZoneIn, zone: bytes) -> Content:
@@ -196,41 +240,59 @@ def put_change(service: Service, zone: bytes, owner: str, rdtype: str, body: RRs
     if ttl is None:
         there = service.rrset(zone, names.from_text(owner, zone), wanted)
         ttl = None if there is None else there.ttl
+    rrset = _given(zone, owner, rdtype, ttl, body.values, pointer)
+    return Change(rrset.owner, rrset.rdtype, rrset)
+
+
+def _given(zone: bytes, owner: str, rdtype: str, ttl: int | None, values: Sequence[str], pointer: str) -> rr.RRset:
     try:
-        (rrset,), _lines = assemble(zone, records=[Record(owner, rdtype, tuple(body.values), ttl)])
+        (rrset,), _lines = assemble(zone, records=[Record(owner, rdtype, tuple(values), ttl)])
     except ArcaError as error:
         error.places = tuple(
             Place(place.message, place.line, place.column, pointer + (place.pointer or "").removeprefix("/records/0"))
             for place in error.places
         )
         raise
-    return Change(rrset.owner, rrset.rdtype, rrset)
+    return rrset
 
 
-def changes(service: Service, zone: bytes, items: Sequence[ChangeIn]) -> list[Change]:
+def changes(service: Service, zone: bytes, items: Sequence[ChangeIn]) -> list[Change | Amend]:
     """All *items* as changes. Raises with the places of all mistakes."""
-    found: list[Change] = []
+    found: list[Change | Amend] = []
+    seen: dict[tuple[bytes, int], bool] = {}
     places: list[Place] = []
     for index, item in enumerate(items):
         pointer = f"/changes/{index}"
         try:
-            found.append(_change(service, zone, item, pointer))
+            change = _change(service, zone, item, pointer)
         except InputError as error:
             places.extend(error.places or [Place(error.message, pointer=pointer)])
             continue
-        if any((one.owner, one.rdtype) == (found[-1].owner, found[-1].rdtype) for one in found[:-1]):
+        key, amends = (change.owner, change.rdtype), isinstance(change, Amend)
+        if key in seen and not (amends and seen[key]):
             places.append(Place("this RRset is changed by an earlier change already", pointer=pointer))
+        seen[key] = amends
+        found.append(change)
     if places:
         raise ZoneTextError("the changes have mistakes", places)
     return found
 
 
-def _change(service: Service, zone: bytes, item: ChangeIn, pointer: str) -> Change:
+def _change(service: Service, zone: bytes, item: ChangeIn, pointer: str) -> Change | Amend:
     if item.action == "delete":
         if item.values is not None or item.ttl is not None:
-            raise InputError("a delete removes the whole RRset: leave out values and ttl")
+            raise InputError("a delete removes the whole RRset: leave out values and ttl, or remove single values")
         owner = names.from_text(item.name, zone)
         return Change(owner, rdata.type_from_text(item.type), None)
     if not item.values:
-        raise InputError("a put needs values")
+        raise InputError(f"{'an' if item.action == 'add' else 'a'} {item.action} needs values")
+    if item.action in ("add", "remove"):
+        if item.action == "remove" and item.ttl is not None:
+            raise InputError("a remove takes no ttl")
+        rrset = _given(zone, item.name, item.type, item.ttl, item.values, pointer)
+        add, remove = (rrset.rdatas, ()) if item.action == "add" else ((), rrset.rdatas)
+        return Amend(rrset.owner, rrset.rdtype, add, remove, item.ttl)
+    if item.action == "create":
+        rrset = _given(zone, item.name, item.type, item.ttl, item.values, pointer)
+        return Change(rrset.owner, rrset.rdtype, rrset, new=True)
     return put_change(service, zone, item.name, item.type, RRsetIn(ttl=item.ttl, values=item.values), pointer)

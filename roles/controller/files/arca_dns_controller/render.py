@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from fastapi import Response
 from fastapi.responses import JSONResponse
 
 from arca_dns.documents import Deleted, PublishedVersion, SourceVersion, utc
+from arca_dns.finding import Page
 from arca_dns.service import Outcome, ZoneInfo
 from arca_dns.zone import names, rdata, rr
 from arca_dns.zone.changes import RRsetDiff
@@ -21,6 +22,8 @@ from arca_dns.zone.text import relative
 
 #: A piece of a stream: each costs a change of threads.
 _PIECE = 1 << 16
+#: RRsets that a plan shows; of larger ones it tells the number.
+MOST_DIFFS = 10_000
 
 
 def etag(version: str) -> str:
@@ -115,6 +118,29 @@ def document(head: dict[str, Any], zone: bytes, rrsets: Iterable[rr.RRset]) -> I
     yield "".join(held).encode()
 
 
+def zone_list(documents: Iterable[Iterable[bytes]], following: str | None) -> Iterator[bytes]:
+    """Whole zones as a page of a list."""
+    separator = b'{"zones": ['
+    for one in documents:
+        yield separator
+        yield from one
+        separator = b",\n"
+    opening = b"" if separator.startswith(b",") else separator
+    yield opening + f'], "next": {json.dumps(following)}}}'.encode()
+
+
+def found(page: Page) -> dict[str, Any]:
+    """What a search found."""
+    rows = [{"zone": names.to_text(one.zone), **rrset(one.rrset)} for one in page.found]
+    return {"results": rows, "next": None if page.following is None else page.following.text()}
+
+
+def listed(page: Page, version: str) -> dict[str, Any]:
+    """RRsets of a zone."""
+    following = None if page.following is None else page.following.text()
+    return {"version": version, "rrsets": [rrset(one.rrset) for one in page.found], "next": following}
+
+
 def records(zone: bytes, rrset: rr.RRset) -> Iterator[dict[str, Any]]:
     """The records of an RRset, owners relative to *zone*."""
     name, rdtype = relative(rrset.owner, zone), rr.type_text(rrset.rdtype)
@@ -168,7 +194,12 @@ def outcome_of(outcome: Outcome) -> dict[str, Any]:
         "serial": outcome.serial,
         "published": outcome.published,
         "problem": outcome.problem,
-        "plan": {**differences(plan.diffs), "warnings": list(plan.warnings), "refusals": list(plan.refusals)},
+        "plan": {
+            **differences(islice(plan.diffs, MOST_DIFFS)),
+            "rrsets": len(plan.diffs),
+            "warnings": list(plan.warnings),
+            "refusals": list(plan.refusals),
+        },
     }
 
 
@@ -185,10 +216,16 @@ def bulk(outcomes: Sequence[Outcome]) -> Response:
 
 def written(outcome: Outcome, *, created: str | None = None) -> Response:
     """The answer to a write; *created* is the path of a zone that is new."""
-    response = JSONResponse(outcome_of(outcome), 201 if created and outcome.applied else 200)
-    if outcome.version is not None:
-        response.headers["ETag"] = etag(outcome.version)
-    if created and outcome.applied:
+    return told(outcome_of(outcome), created=created)
+
+
+def told(outcome: dict[str, Any], *, created: str | None = None) -> Response:
+    """The same of what :func:`outcome_of` made."""
+    new = bool(created and outcome["applied"])
+    response = JSONResponse(outcome, 201 if new else 200)
+    if outcome["version"] is not None:
+        response.headers["ETag"] = etag(outcome["version"])
+    if created and new:
         response.headers["Location"] = created
     return response
 

@@ -61,7 +61,7 @@ class Commands:
         if status is None:
             raise VerificationFailed(f"the check {name!r} of {text} took longer than {self._timeout:g} s{said}")
         if status:
-            how = f"status {status}" if status > 0 else f"signal {-status}"
+            how = f"status {status}" if status > 0 else f"signal {abs(status)}"
             raise VerificationFailed(f"the check {name!r} refuses {text}, {how}{said}")
 
     def _execute(self, words: Sequence[str], folder: str) -> tuple[int | None, str]:

@@ -69,7 +69,10 @@ def listen(address: str, port: int) -> socket.socket:
     version = ipaddress.ip_address(address).version
     family = socket.AF_INET6 if version == 6 else socket.AF_INET
     try:
-        return socket.create_server((address, port), family=family, backlog=2048)
+        sock = socket.create_server((address, port), family=family, backlog=2048)
+        # asyncio does it only where the protocol stands in the socket; without it answers in pieces wait 40 ms.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
     except OSError as error:
         reason = error.strerror or str(error)
         places = [Place(f"cannot listen on {address}, port {port}: {reason}", pointer="api.listen")]

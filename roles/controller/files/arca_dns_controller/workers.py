@@ -5,7 +5,7 @@
 
 A worker is a fresh interpreter, not a fork: the daemon has threads and open databases. It is given its work, private
 keys among it, through its own standard input, which nobody else can read, and nothing of it stands on a command line
-or in a file. Workers live as long as one piece of work.
+or in a file. Workers live as long as one work, with all its phases.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from arca_dns.dnssec.workers import SERIAL, Piece, Result
 from arca_dns.errors import ArcaError
 
 _HEADER = 8  # octets that say how long a message is
+_START = b"s"  # what follows makes the work; it is not answered
+_PIECE = b"p"
+#: Packages that the library offers and no worker uses; together they take longer to import than all the rest.
+_UNUSED = ("alembic", "dulwich", "sqlalchemy")
 #: Pieces, of some tenths of a second each, from which on processes are faster than they are slow to start.
 LEAST = 12
 
@@ -45,21 +49,62 @@ class Processes:
 
     def run(self, start: Callable[[], Callable[[Piece], Result]], pieces: Iterable[Piece]) -> Iterator[Result]:
         """The results of *pieces*, in their order. Raises :class:`WorkerFailed`."""
+        with self.together() as crew:
+            yield from crew.run(start, pieces)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[_Crew]:
+        """The same for several runs, whose processes start once."""
+        crew = _Crew(self.count, self._least)
+        try:
+            yield crew
+        finally:
+            crew.end()
+
+
+class _Crew:
+    """Processes that start with the first run that is worth it."""
+
+    def __init__(self, count: int, least: int) -> None:
+        self._count = count
+        self._least = least
+        self._workers: list[_Worker] = []
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[_Crew]:
+        """This one; who made it ends it."""
+        yield self
+
+    def run(self, start: Callable[[], Callable[[Piece], Result]], pieces: Iterable[Piece]) -> Iterator[Result]:
+        """The results of *pieces*, in their order. Raises :class:`WorkerFailed`."""
+        least = 2 if self._workers else self._least  # they are there already
         rest = iter(pieces)
-        ahead = list(islice(rest, self._least))
-        if len(ahead) < self._least or self.count < 2:
+        ahead = list(islice(rest, least))
+        if len(ahead) < least or self._count < 2:
             yield from SERIAL.run(start, chain(ahead, rest))
             return
-        with contextlib.ExitStack() as stack:
+        try:
+            while len(self._workers) < self._count:
+                self._workers.append(_Worker())
             idle: SimpleQueue[_Worker] = SimpleQueue()
             hello = pickle.dumps(start, pickle.HIGHEST_PROTOCOL)
-            workers = [stack.enter_context(_Worker()) for _number in range(self.count)]
-            for worker in workers:
-                worker.send(hello)
+            for worker in self._workers:
+                worker.send(_START, hello)
                 idle.put(worker)
             # Left before the workers are ended, which lets go of a thread that waits for one.
-            threads = stack.enter_context(_Threads(self.count, workers))
-            yield from _in_order(threads.pool, idle, chain(ahead, rest), 2 * self.count)
+            with _Threads(self._count, self._workers) as threads:
+                yield from _in_order(threads.pool, idle, chain(ahead, rest), 2 * self._count)
+        except BaseException:  # also GeneratorExit: some are still at work that nobody waits for
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """End the processes."""
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.close()
+        for worker in workers:
+            worker.wait()
 
 
 def _in_order(pool: ThreadPoolExecutor, idle: SimpleQueue[_Worker], pieces: Iterable[Any], most: int) -> Iterator[Any]:
@@ -109,14 +154,15 @@ class _Worker:
             env=environment,
         )
 
-    def __enter__(self) -> _Worker:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
+    def close(self) -> None:
+        """Let it end, which it does when nothing more can come."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
+
+    def wait(self) -> None:
+        """Wait until it has ended."""
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
@@ -127,20 +173,20 @@ class _Worker:
         """End it now."""
         self._process.kill()
 
-    def send(self, data: bytes) -> None:
+    def send(self, kind: bytes, data: bytes) -> None:
         """Hand it *data*."""
         try:
-            _write(self._process.stdin, data)
+            _write(self._process.stdin, kind, data)
         except OSError:
             raise self._died() from None
 
     def exchange(self, data: bytes) -> Any:
         """What it answers to *data*. Raises :class:`WorkerFailed`, or the error that it met."""
-        self.send(data)
+        self.send(_PIECE, data)
         answer = _read(self._process.stdout)
         if answer is None:
             raise self._died()
-        good, result = pickle.loads(answer)  # noqa: S301 - from a process of our own, over its own pipe
+        good, result = pickle.loads(answer[1])  # noqa: S301 - from a process of our own, over its own pipe
         if good:
             return result
         raise result
@@ -156,43 +202,47 @@ class _Worker:
         )
 
 
-def _write(stream: IO[bytes] | None, data: bytes) -> None:
+def _write(stream: IO[bytes] | None, kind: bytes, data: bytes) -> None:
     if stream is not None:
-        stream.write(len(data).to_bytes(_HEADER, "big"))
+        stream.write(kind + len(data).to_bytes(_HEADER, "big"))
         stream.write(data)
         stream.flush()
 
 
-def _read(stream: IO[bytes] | None) -> bytes | None:
-    """The next message; ``None`` at the end."""
-    head = b"" if stream is None else stream.read(_HEADER)
-    if stream is None or len(head) != _HEADER:
+def _read(stream: IO[bytes] | None) -> tuple[bytes, bytes] | None:
+    """The next message, (kind, data); ``None`` at the end."""
+    head = b"" if stream is None else stream.read(1 + _HEADER)
+    if stream is None or len(head) != 1 + _HEADER:
         return None
-    size = int.from_bytes(head, "big")
+    size = int.from_bytes(head[1:], "big")
     data = stream.read(size)
-    return data if len(data) == size else None
+    return (head[:1], data) if len(data) == size else None
 
 
 def serve(source: IO[bytes], target: IO[bytes]) -> None:
-    """Be a worker: take what starts the work, then pieces of it, until *source* ends."""
-    hello = _read(source)
-    if hello is None:
-        return
-    start = pickle.loads(hello)  # noqa: S301 - from the process that started this one, over its own pipe
+    """Be a worker: take what starts a work, then pieces of it or of the next one, until *source* ends."""
+    start = b""
     work: Callable[[Any], Any] | None = None
-    while (data := _read(source)) is not None:
+    while (message := _read(source)) is not None:
+        kind, data = message
+        if kind == _START:
+            start, work = data, None
+            continue
         try:
             if work is None:
-                work = start()
+                # From the process that started this one, over its own pipe.
+                work = pickle.loads(start)()  # noqa: S301
             answer: tuple[bool, Any] = (True, work(pickle.loads(data)))  # noqa: S301
         except ArcaError as error:
             answer = (False, error)
         except Exception as error:  # an error of this program: told in one line, never hung upon
             answer = (False, WorkerFailed(f"a worker process failed: {type(error).__name__}: {error}"))
-        _write(target, pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+        _write(target, _PIECE, pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
 
 
 def main() -> None:
     """What a worker process runs."""
+    for package in _UNUSED:
+        sys.modules[package] = None  # type: ignore[assignment]
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
         serve(sys.stdin.buffer, sys.stdout.buffer)

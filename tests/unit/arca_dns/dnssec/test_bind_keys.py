@@ -76,6 +76,34 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "Kx")
 
 
+@pytest.fixture(scope="module")
+def rsa() -> KeyPair:
+    return generate_key(ORIGIN, 8, KSK, (), fixed_random(1), lambda: NOW)
+
+
+def test_an_rsa_key_reads_back(rsa: KeyPair) -> None:
+    found = read_pair(public_text(rsa.record), private_text(rsa), "K")
+    assert found.record == rsa.record
+    assert found.private.secret() == rsa.private.secret()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("Prime1:", "Prime9:", "no Prime1 field"),
+        ("Coefficient: ", "Coefficient: !", "Coefficient field of K.private is no base64"),
+        ("Exponent1: ", "Exponent1: AQAB", "make no RSA key"),
+        ("Modulus: ", "Modulus: AQAB", "make no RSA key"),
+    ],
+)
+def test_rsa_numbers_that_do_not_fit_are_refused(rsa: KeyPair, before: str, after: str, message: str) -> None:
+    private = private_text(rsa).replace(before, after)
+    with pytest.raises(KeyUnavailable, match=message) as caught:
+        read_pair(public_text(rsa.record), private, "K")
+    secrets = [line.split()[1] for line in private_text(rsa).splitlines() if line.startswith(("Pr", "Ex", "Coe"))]
+    assert not any(secret in str(caught.value) for secret in secrets)
+
+
 PUBLIC, PRIVATE = public_text(made().record), private_text(made())
 SECRET = next(line for line in PRIVATE.splitlines() if line.startswith("PrivateKey:")).split()[1]
 

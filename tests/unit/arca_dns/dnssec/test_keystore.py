@@ -231,6 +231,19 @@ def test_another_master_key_is_named_in_the_error() -> None:
         other.open(PAIRS[0].record, MASTER.seal(PAIRS[0]))
 
 
+def test_what_other_processes_do_to_the_files_shows_at_once(tmp_path: Path) -> None:
+    ours, theirs = (DirectoryKeyStore(tmp_path / "keys", MASTER) for _ in range(2))
+    assert ours.load(ORIGIN) == []
+    theirs.add(PAIRS)
+    assert len(ours.load(ORIGIN)) == 2
+    theirs.remove(ORIGIN, PAIRS[0].record.tag)
+    assert [pair.record for pair in ours.load(ORIGIN)] == [PAIRS[1].record]
+    theirs.add(PAIRS[:1])
+    assert len(ours.load(ORIGIN)) == 2
+    ours.load(ORIGIN).clear()
+    assert len(ours.load(ORIGIN)) == 2
+
+
 def test_a_public_key_that_is_not_the_private_keys_is_refused() -> None:
     record = replace(PAIRS[0].record, dnskey_rdata=PAIRS[1].record.dnskey_rdata)
     with pytest.raises(KeyUnavailable, match="do not belong together"):

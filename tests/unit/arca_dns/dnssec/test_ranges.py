@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -39,6 +40,9 @@ class Pickled:
         works = [pickle.loads(pickle.dumps(start))() for _worker in range(2)]
         for i, piece in enumerate(pieces):
             yield pickle.loads(pickle.dumps(works[i % 2](pickle.loads(pickle.dumps(piece)))))
+
+    def together(self) -> AbstractContextManager[Pickled]:
+        return nullcontext(self)
 
 
 @pytest.fixture(autouse=True)

@@ -216,23 +216,23 @@ def test_many_zones_that_are_due_are_signed_in_steps_and_others_come_between(
     one = publisher(service, POLICY, NOW + 13 * DAY)
     one._turn = turn = Turn()  # type: ignore[assignment]
     order: list[object] = []
-    commit, waiting = one._commit, one._waiting
+    commit, find = one._commit, one._find_dirty
     other = threading.Thread(target=lambda: one.publish())
 
-    def committed(blobs: Blobs, ready: Sequence[Any]) -> None:
+    def committed(attempt: Any, blobs: Blobs, ready: Sequence[Any]) -> None:
         if not order:
             turn.taken.clear()
             other.start()
             assert turn.taken.wait(30)
-        commit(blobs, ready)
+        commit(attempt, blobs, ready)
         order.append(len(ready))
 
-    def waited() -> Any:
+    def found(*arguments: Any) -> None:
         if threading.current_thread() is other:
             order.append("another")
-        return waiting()
+        find(*arguments)
 
-    one._commit, one._waiting = committed, waited  # type: ignore[method-assign]
+    one._commit, one._find_dirty = committed, found  # type: ignore[method-assign]
     one.maintain()
     other.join()
     assert order == [2, "another", 2, 1]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -39,6 +40,9 @@ class Held:
             self.begun.set()
             assert self.go.wait(30)
         return SERIAL.run(start, pieces)
+
+    def together(self) -> AbstractContextManager[Held]:
+        return nullcontext(self)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterator
 
 import pytest
@@ -32,6 +33,9 @@ class Checks:
         self.names = ["strict"]
         self.refuses = False
         self.seen: list[str] = []
+        self.begun = threading.Event()
+        self.go = threading.Event()
+        self.go.set()
 
     def known(self) -> Collection[str]:
         return self.names
@@ -40,6 +44,8 @@ class Checks:
         assert name == "strict"
         assert zone == ZONE
         self.seen.append("".join(lines))
+        self.begun.set()
+        assert self.go.wait(30)
         if self.refuses:
             raise VerificationFailed("the check 'strict' refuses example.: no")
 
@@ -74,6 +80,54 @@ def test_it_sees_the_signed_zone(service: Service, checks: Checks) -> None:
     kinds = {rrset.rdtype for rrset in parse(text).rrsets}
     assert {rr.SOA, rr.RRSIG, rr.NSEC, rr.DNSKEY} <= kinds
     assert service.zone(ZONE).problem is None
+
+
+def test_other_zones_are_published_while_it_is_checked(service: Service, checks: Checks) -> None:
+    checks.go.clear()
+    writer = threading.Thread(target=lambda: create(service, ASKS))
+    writer.start()
+    assert checks.begun.wait(30)
+    other = names.from_text("other.")
+    assert service.create_zone(other, parse(TEXT, other).rrsets, actor="bob").published
+    assert service.publisher.published(ZONE) is None
+    checks.go.set()
+    writer.join(30)
+    assert service.publisher.published(ZONE) is not None
+
+
+def test_a_change_that_comes_while_it_is_checked_is_checked_after_it(service: Service, checks: Checks) -> None:
+    create(service, ASKS)
+    checks.go.clear()
+    checks.begun.clear()
+    first = threading.Thread(target=lambda: change(service, 7))
+    first.start()
+    assert checks.begun.wait(30)
+    second = threading.Thread(target=lambda: change(service, 8))
+    second.start()
+    checks.go.set()
+    first.join(30)
+    second.join(30)
+    info = service.zone(ZONE)
+    assert info.problem is None
+    assert info.published is not None
+    assert info.published.source == info.source.version
+    assert "192.0.2.8" in checks.seen[-1]
+
+
+def test_what_is_due_is_checked_again(checks: Checks) -> None:
+    now = [1_800_000_000.0]
+    service = Service(MemoryStore(), MemoryKeyStore(), HeadKey.generate(), clock=lambda: now[0], second_checks=checks)
+    create(service, ASKS)
+    served = service.zone(ZONE).published
+    now[0] += Policy().validity
+    checks.refuses = True
+    service.maintain()
+    assert service.zone(ZONE).published == served
+    checks.refuses = False
+    service.maintain()
+    assert service.zone(ZONE).published != served
+    assert len(checks.seen) == 3
+    service.close()
 
 
 def test_a_zone_that_does_not_ask_is_not_checked(service: Service, checks: Checks) -> None:

@@ -5,12 +5,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from arca_dns.errors import InputError
+from arca_dns.errors import AlreadyExists, InputError
 from arca_dns.zone import names, rr
-from arca_dns.zone.changes import Change, Plan, RRsetDiff, Thresholds, judge, plan_changes, plan_replace, tree_diffs
+from arca_dns.zone.changes import (
+    Amend,
+    Change,
+    Plan,
+    RRsetDiff,
+    Thresholds,
+    judge,
+    plan_changes,
+    plan_replace,
+    tree_diffs,
+    whole_zone,
+)
 from arca_dns.zone.content import Overlay, TreeView
 from arca_dns.zone.text import parse
 from arca_dns.zone.tree import Blobs, ZoneRoot
@@ -25,7 +38,7 @@ def zone(text: str) -> tuple[Blobs, ZoneRoot]:
     return blobs, plan_replace(blobs, ZoneRoot.empty(blobs, ORIGIN), rrsets)[1]
 
 
-def replaced(old: str, new: str) -> tuple[tuple[RRsetDiff, ...], ZoneRoot]:
+def replaced(old: str, new: str) -> tuple[Sequence[RRsetDiff], ZoneRoot]:
     """The plan that makes *new* of *old*, and the tree of *old*."""
     blobs, tree = zone(old)
     return plan_replace(blobs, tree, parse(new, ORIGIN, 300).rrsets)[0], tree
@@ -188,3 +201,57 @@ def test_another_set_of_name_servers_is_refused() -> None:
     assert "ns2.other." in reason
     assert refusals(hosts(20), hosts(20).replace("@ NS", "@ 60 NS")) == ()
     assert refusals(hosts(20) + "child NS ns.other.", hosts(20) + "child NS ns2.other.") == ()
+
+
+# -- single records, new RRsets, whole zones --------------------------------------------------
+
+HOST = names.from_text("h0.example.com.")
+ONE, TWO = bytes((192, 0, 2, 1)), bytes((192, 0, 2, 2))
+
+
+def amended(*amends: Amend) -> tuple[RRsetDiff, ...]:
+    return plan_changes(TreeView(zone(hosts(1))[1]), amends)
+
+
+def test_records_are_added_to_what_is_there_and_taken_from_it() -> None:
+    (diff,) = amended(Amend(HOST, rr.A, add=(TWO,)), Amend(HOST, rr.A, remove=(ONE,)))
+    assert diff.after == rr.RRset.of(HOST, rr.A, 300, [TWO])
+
+
+def test_an_rrset_goes_with_its_last_record_and_comes_with_its_first() -> None:
+    assert amended(Amend(HOST, rr.A, remove=(ONE, TWO)))[0].after is None
+    (diff,) = amended(Amend(HOST, rr.TXT, add=(b"\1x",)))
+    assert (diff.before, diff.after) == (None, rr.RRset.of(HOST, rr.TXT, 3600, [b"\1x"]))
+    assert amended(Amend(HOST, rr.A, add=(ONE,), ttl=60))[0].after == rr.RRset.of(HOST, rr.A, 60, [ONE])
+
+
+def test_what_is_there_already_or_not_there_is_no_change() -> None:
+    assert amended(Amend(HOST, rr.A, add=(ONE,)), Amend(HOST, rr.A, remove=(TWO,)), Amend(HOST, rr.MX)) == ()
+
+
+def test_every_rrset_that_should_be_new_and_is_not_is_told() -> None:
+    changes = [
+        Change(owner, rr.A, rr.RRset.of(owner, rr.A, 60, [TWO]), new=True)
+        for owner in (HOST, names.from_text("new.example.com."), names.from_text("h1.example.com."))
+    ]
+    with pytest.raises(AlreadyExists) as caught:
+        plan_changes(TreeView(zone(hosts(2))[1]), changes)
+    assert [place.pointer for place in caught.value.places] == ["/changes/0", "/changes/2"]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_the_differences_of_a_large_zone_are_those_of_its_trees_though_nothing_holds_them(gone: bool) -> None:
+    blobs, tree = zone(hosts(10_000))
+    empty = ZoneRoot.empty(blobs, ORIGIN)
+    lazy, held = whole_zone(tree, gone=gone), tuple(tree_diffs(*((tree, empty) if gone else (empty, tree))))
+    assert not isinstance(lazy, tuple)
+    assert (len(lazy), tuple(lazy), lazy[3], lazy[-1], lazy[2:9]) == (len(held), held, held[3], held[-1], held[2:9])
+    assert isinstance(whole_zone(zone(hosts(3))[1], gone=gone), tuple)
+
+
+def test_a_zone_file_and_its_rrsets_make_the_same_tree() -> None:
+    text = hosts(50) + "h3 TXT x\n"
+    blobs, tree = zone(text)
+    diffs, same = plan_replace(blobs, ZoneRoot.empty(blobs, ORIGIN), parse(text, ORIGIN, 300))
+    assert same.store(blobs) == tree.store(blobs)
+    assert len(diffs) == 53

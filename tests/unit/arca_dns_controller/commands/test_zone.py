@@ -55,18 +55,27 @@ def signed(file: Path, keys: Path, *options: str) -> Path:
     return target
 
 
-# -- check ------------------------------------------------------------------------------------
+# -- $INCLUDE ---------------------------------------------------------------------------------
 
 
-def test_include_is_read_inside_the_folder_that_was_named_only(file: Path) -> None:
-    (file.parent / "more").write_text("more A 192.0.2.7\n")
-    file.write_text(f"{TEXT}$INCLUDE more\n")
-    refused = zone("check", file)
-    assert refused.exit_code == 1
+@pytest.mark.parametrize("command", ["check", "stats", "sign", "verify", "diff"])
+def test_include_is_read_inside_the_folder_that_was_named_only(file: Path, keys: Path, command: str) -> None:
+    more = ["--keys", str(keys), "-o", str(file.with_suffix(".new"))] if command == "sign" else []
+    text = signed(file, keys).read_text() if command == "verify" else TEXT
+    others = [file.with_suffix(".other")] if command == "diff" else []
+    if others:
+        others[0].write_text(f"{TEXT}more A 192.0.2.7\n")
+    (file.parent / "more").write_text("" if command == "verify" else "more A 192.0.2.7\n")
+    file.write_text(f"{text}$INCLUDE more\n")
+    refused = zone(command, *more, file, *others)
+    assert refused.exit_code in (1, 2)
     assert "$INCLUDE is not allowed here" in refused.output
-    allowed = zone("check", "--include-root", file.parent, file)
+    assert not file.with_suffix(".new").exists()
+    allowed = zone(command, "--include-root", file.parent, *more, file, *others)
     assert allowed.exit_code == 0, allowed.output
-    assert "7 records" in allowed.output
+
+
+# -- check ------------------------------------------------------------------------------------
 
 
 def test_check_goes_through_all_files_and_fails_if_one_is_bad(file: Path, tmp_path: Path) -> None:

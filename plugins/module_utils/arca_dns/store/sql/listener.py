@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from typing import TypeAlias
 
 #: A connection that listens: its value waits for so many seconds and returns the newest revision told of, or 0.
-Listening: TypeAlias = "AbstractContextManager[Callable[[float], int]]"
+Listening: TypeAlias = AbstractContextManager[Callable[[float], int]]
 
 #: Seconds between two looks at whether to end.
 _SLICE_SECONDS = 0.5

@@ -30,6 +30,7 @@ from ..common import (
 from .dialects import Dialect, explained
 from .listener import Listener
 from .schema import tables
+from .statements import Statements
 from .upgrade import upgrade_schema
 
 #: Values in one statement: databases limit them.
@@ -95,7 +96,10 @@ class SqlStore:
         self._commits = 0  # that watchers were woken for
         self._newest = 0  # of the revisions that they were woken for
         self._tables = tables()
+        self._statements = Statements(self._tables)
+        self._advance = dialect.advance(self._tables.state.c.revision)
         self._put_documents = dialect.upsert(self._tables.documents, "revision", "value")
+        self._put_deletions = dialect.upsert(self._tables.deletions, "revision")
         self._put_blobs = dialect.upsert(self._tables.blobs, "written")
         self._repair_blobs = dialect.upsert(self._tables.blobs, "written", "data")
         self._listener = None if dialect.listen is None else Listener(dialect.listen, self._wake)
@@ -103,19 +107,15 @@ class SqlStore:
 
     def get(self, key: str) -> Document | None:
         """The document at *key*, or ``None``."""
-        t = self._tables.documents.c
-        found = self._read(sqlalchemy.select(t.key, t.revision, t.value).where(t.key == key))
+        found = self._read(self._statements.document, key=key)
         return _document(found[0]) if found else None
 
     def scan(self, prefix: str, after: str = "", limit: int = 1000) -> list[Document]:
         """Up to *limit* documents whose key begins with *prefix* and is greater than *after*, in key order."""
-        t = self._tables.documents.c
-        query = sqlalchemy.select(t.key, t.revision, t.value).order_by(t.key).limit(max(limit, 0))
-        query = query.where(t.key > after if after >= prefix else t.key >= prefix)
-        end = prefix_end(prefix)
-        if end is not None:
-            query = query.where(t.key < end)
-        return [_document(row) for row in self._read(query)]
+        end, inside = prefix_end(prefix), after >= prefix
+        query = self._statements.scans[inside, end is not None]
+        edges = {"edge": after if inside else prefix, "many": max(limit, 0)}
+        return [_document(row) for row in self._read(query, **edges, **({} if end is None else {"end": end}))]
 
     def commit(self, transaction: Transaction) -> int:
         """Apply *transaction* durably; returns the new revision. Raises ``Conflict``."""
@@ -125,17 +125,17 @@ class SqlStore:
         if sum(map(len, transaction.blobs.values())) > _WITH_COMMIT_OCTETS:
             self.write_blobs(transaction.blobs)
             blobs = []
-        state, deletions = self._tables.state, self._tables.deletions
+        deletions = self._tables.deletions
 
         def work(connection: sqlalchemy.Connection) -> int:
             # First the row that orders commits: where the database locks rows, this is the lock.
-            revision = self._dialect.advance(connection, state.c.revision)
+            revision = self._advance(connection)
             found = self._revisions(connection, {*transaction.preconditions, *texts, *transaction.deletes})
             broken = broken_preconditions(transaction, found)
             if broken:
                 raise Conflict(f"the store has moved on: {broken}")
             for some in _by_size(blobs):
-                connection.execute(self._put_blobs, some)
+                self._put_blobs(connection, some)
             self._write(connection, texts, found, revision)
             self._delete(connection, [key for key in transaction.deletes if key in found], revision)
             if revision % _PRUNING_EVERY == 0:
@@ -149,10 +149,9 @@ class SqlStore:
 
     def read_blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """The blobs of *digests* that exist."""
-        t = self._tables.blobs.c
         found: dict[str, bytes] = {}
         for batch in _batches(bytes.fromhex(digest) for digest in digests):
-            for row in self._read(sqlalchemy.select(t.digest, t.data).where(t.digest.in_(batch))):
+            for row in self._read(self._statements.blobs, some=batch):
                 found[bytes(row.digest).hex()] = bytes(row.data)
         return found
 
@@ -176,7 +175,7 @@ class SqlStore:
                 # One that is old is sent again: a sweep may be removing it at this moment.
                 rows = [{"digest": d, "written": now, "data": data[d]} for d in batch if d not in there]
                 for some in _by_size(rows):
-                    connection.execute(self._put_blobs, some)
+                    self._put_blobs(connection, some)
 
         self._transact(work)
 
@@ -187,7 +186,7 @@ class SqlStore:
 
         def work(connection: sqlalchemy.Connection) -> None:
             for some in _by_size(rows):
-                connection.execute(self._repair_blobs, some)
+                self._repair_blobs(connection, some)
 
         if rows:
             self._transact(work)
@@ -262,12 +261,14 @@ class SqlStore:
         now = self._clock()
         return [{"digest": bytes.fromhex(digest), "written": now, "data": blobs[digest]} for digest in sorted(blobs)]
 
-    def _read(self, query: sqlalchemy.Select[*tuple[Any, ...]]) -> Sequence[sqlalchemy.Row[*tuple[Any, ...]]]:
+    def _read(
+        self, query: sqlalchemy.Select[*tuple[Any, ...]], **values: object
+    ) -> Sequence[sqlalchemy.Row[*tuple[Any, ...]]]:
         with explained(self._dialect), self._dialect.reader() as connection:
-            return connection.execute(query).all()
+            return connection.execute(query, values).all()
 
     def _revision(self) -> int:
-        found: int = self._read(sqlalchemy.select(self._tables.state.c.revision))[0][0]
+        found: int = self._read(self._statements.revision)[0][0]
         return found
 
     def _changed(self, after: int, until: int) -> tuple[str, ...]:
@@ -280,28 +281,25 @@ class SqlStore:
         return tuple(row.key for row in sorted(found, key=tuple))
 
     def _revisions(self, connection: sqlalchemy.Connection, keys: Iterable[str]) -> dict[str, int]:
-        t = self._tables.documents.c
         found: dict[str, int] = {}
         for batch in _batches(sorted(keys)):
-            rows = connection.execute(sqlalchemy.select(t.key, t.revision).where(t.key.in_(batch)))
+            rows = connection.execute(self._statements.revisions, {"some": batch})
             found.update((row.key, row.revision) for row in rows)
         return found
 
     def _write(
         self, connection: sqlalchemy.Connection, texts: Mapping[str, str], found: Mapping[str, int], revision: int
     ) -> None:
-        deletions = self._tables.deletions
         rows = [{"key": key, "revision": revision, "value": text} for key, text in sorted(texts.items())]
         for some in _by_size(rows):
-            connection.execute(self._put_documents, some)
+            self._put_documents(connection, some)
         for batch in _batches(key for key in texts if key not in found):
-            connection.execute(deletions.delete().where(deletions.c.key.in_(batch)))
+            connection.execute(self._statements.remember, {"some": batch})
 
     def _delete(self, connection: sqlalchemy.Connection, keys: Sequence[str], revision: int) -> None:
-        documents, deletions = self._tables.documents, self._tables.deletions
         for batch in _batches(keys):
-            connection.execute(documents.delete().where(documents.c.key.in_(batch)))
-            connection.execute(deletions.insert(), [{"key": key, "revision": revision} for key in batch])
+            connection.execute(self._statements.delete, {"some": batch})
+            self._put_deletions(connection, [{"key": key, "revision": revision} for key in batch])
 
     def _transact(self, work: Callable[[sqlalchemy.Connection], T]) -> T:
         """What *work* returns, once its transaction is durable.

@@ -5,28 +5,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from arca_dns.errors import NotFound
+from arca_dns.errors import InputError, NotFound
+from arca_dns.finding import rrsets_of
 from arca_dns.service import Service
 from arca_dns.zone import names, rdata
-from arca_dns.zone.changes import Change
+from arca_dns.zone.changes import Amend, Change
 
 from .. import models, reading, render
 from ..auth import Principal
 from ..middleware import segment
-from .shared import IF_MATCH, Options, Owner, Reader, Writer, ZoneName, Zones, answers, told
+from .shared import IF_MATCH, NOT_MODIFIED, Limit, Options, Owner, Reader, Writer, ZoneName, Zones, answers, told
 
 router = APIRouter(tags=["rrsets"])
 Type = Annotated[str, Path(description="A mnemonic, or TYPE and a number.", examples=["A"])]
 
 
-@router.get("/zones/{zone}/rrsets/{owner}/{type}", responses=answers(models.RRset), response_model=None)
-def get_rrset(zone: ZoneName, owner: Owner, type: Type, _principal: Reader, service: Zones) -> Response:  # noqa: A002
-    """Read one RRset."""
+@router.get("/zones/{zone}/rrsets", responses={**answers(models.RRsetList), **NOT_MODIFIED}, response_model=None)
+def list_rrsets(
+    zone: ZoneName,
+    _principal: Reader,
+    service: Zones,
+    request: Request,
+    name: Annotated[str, Query(description="Only those of this owner: `@`, relative, or absolute.")] = "",
+    below: Annotated[str, Query(description="Only those at or below this name.")] = "",
+    type: Annotated[str, Query(description="Only those of this type.", examples=["A"])] = "",  # noqa: A002
+    after: Annotated[str, Query(description="The `next` of the page before.")] = "",
+    limit: Limit = 100,
+) -> Response:
+    """List the RRsets of a zone in canonical order, a page at a time; there is more as long as `next` is not `null`."""
+    at = reading.zone_of(zone)
+    if name and below:
+        raise InputError("name and below do not go together")
+    owner = reading.owner_in(at, name) if name else None
+    top = reading.owner_in(at, below) if below else None
+    rdtype = rdata.type_from_text(type) if type else None
+    behind = reading.position(after, at)
+    source = service.zone(at).source
+    headers = {"ETag": render.etag(source.version), "X-Zone-Serial": str(source.serial)}
+    if reading.not_modified(request, source.version):
+        return Response(status_code=304, headers=headers)
+    tree, serial = service.content(at, source.version)
+    page = rrsets_of(tree, serial, owner=owner, below=top, rdtype=rdtype, after=behind, limit=limit)
+    return JSONResponse(render.listed(page, source.version), headers=headers)
+
+
+@router.get(
+    "/zones/{zone}/rrsets/{owner}/{type}", responses={**answers(models.RRset), **NOT_MODIFIED}, response_model=None
+)
+def get_rrset(
+    zone: ZoneName,
+    owner: Owner,
+    type: Type,  # noqa: A002
+    _principal: Reader,
+    service: Zones,
+    request: Request,
+) -> Response:
+    """Read one RRset. Its ETag is the version of the zone."""
     name = reading.zone_of(zone)
     at = reading.owner_of(name, owner)
     rdtype = rdata.type_from_text(segment(type))
@@ -34,7 +74,10 @@ def get_rrset(zone: ZoneName, owner: Owner, type: Type, _principal: Reader, serv
     found = service.rrset(name, at, rdtype)
     if found is None:
         raise NotFound(f"zone {names.to_text(name)} has no {segment(type).upper()} at {names.to_text(at)}")
-    return JSONResponse(render.rrset(found), headers={"ETag": render.etag(version)})
+    headers = {"ETag": render.etag(version)}
+    if reading.not_modified(request, version):
+        return Response(status_code=304, headers=headers)
+    return JSONResponse(render.rrset(found), headers=headers)
 
 
 @router.put(
@@ -98,7 +141,7 @@ def change_zone(
 def _write(
     service: Service,
     zone: bytes,
-    changes: list[Change],
+    changes: Sequence[Change | Amend],
     version: str | None,
     options: reading.WriteOptions,
     principal: Principal,

@@ -81,8 +81,23 @@ IF_MATCH: dict[str, Any] = {
     ]
 }
 ZONE_FILE_BODY: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    "requestBody": {
+        "required": True,
+        "content": {
+            "text/plain": {"schema": {"type": "string"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"zonefile": {"type": "string", "contentMediaType": "text/dns"}},
+                    "required": ["zonefile"],
+                    "additionalProperties": False,
+                }
+            },
+        },
+    }
 }
+#: The answer to a GET whose ``If-None-Match`` names what there is.
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "It is as If-None-Match says."}}
 
 
 def answers(model: type | None = None, status: int = 200, media: str | None = None) -> dict[int | str, dict[str, Any]]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from arca_dns.zone import names
 
 from .. import models, reading, render
-from .shared import IF_MATCH, Limit, Options, Reader, Writer, ZoneName, Zones, answers, told
+from .shared import IF_MATCH, NOT_MODIFIED, Limit, Options, Reader, Writer, ZoneName, Zones, answers, told
 
 router = APIRouter(tags=["versions"])
 VersionId = Annotated[str, Path(pattern="^v[0-9A-Z]{26}$", examples=["v01JD7KQ3V5N8W2X4Y6Z8A0B1C2"])]
@@ -27,18 +27,26 @@ def list_versions(
     service: Zones,
     after: Annotated[str, Query(description="The version behind which the page begins.")] = "",
     limit: Limit = 100,
+    order: Annotated[Literal["oldest", "newest"], Query(description="Which come first.")] = "oldest",
 ) -> Response:
-    """List a zone's versions, oldest first."""
-    found = service.versions(reading.zone_of(zone), after, limit)
+    """List a zone's versions, oldest first or newest first."""
+    read = service.versions if order == "oldest" else service.versions_newest
+    found = read(reading.zone_of(zone), after, limit)
     following = found[-1].version if len(found) == limit else None
     return JSONResponse({"versions": [render.version(item) for item in found], "next": following})
 
 
-@router.get("/zones/{zone}/versions/{version}", responses=answers(models.VersionContent), response_model=None)
-def get_version(zone: ZoneName, version: VersionId, _principal: Reader, service: Zones) -> Response:
+@router.get(
+    "/zones/{zone}/versions/{version}",
+    responses={**answers(models.VersionContent), **NOT_MODIFIED},
+    response_model=None,
+)
+def get_version(zone: ZoneName, version: VersionId, _principal: Reader, service: Zones, request: Request) -> Response:
     """Read a zone as it was."""
     name = reading.zone_of(zone)
     found = service.version(name, version)
+    if reading.not_modified(request, version):
+        return Response(status_code=304, headers={"ETag": render.etag(version)})
     head = {**render.version(found), "name": names.to_text(name)}
     return StreamingResponse(
         render.document(head, name, service.rrsets(name, version)),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -17,10 +17,12 @@ from arca_dns.service import Service, ZoneInfo
 from arca_dns.zone import names
 from arca_dns.zone.text import render as zone_lines
 
-from .. import models, reading, render
+from .. import large, models, reading, render
 from .shared import (
     IF_MATCH,
+    NOT_MODIFIED,
     ZONE_FILE_BODY,
+    Context,
     Ctx,
     Limit,
     Options,
@@ -29,6 +31,7 @@ from .shared import (
     ZoneName,
     Zones,
     answers,
+    log,
     told,
 )
 
@@ -43,10 +46,25 @@ def list_zones(
     service: Zones,
     after: Annotated[str, Query(description="The zone behind which the page begins.")] = "",
     limit: Limit = 100,
+    name: Annotated[
+        str, Query(max_length=1024, description="Only such zones; `*` stands for anything.", examples=["*.example.com"])
+    ] = "",
+    dnssec: Annotated[bool | None, Query(description="Only zones that are signed, or that are not.")] = None,
+    problem: Annotated[bool | None, Query(description="Only zones that have a problem, or that have none.")] = None,
+    fields: Annotated[Literal["summary", "full"], Query(description="With `full` also soa and records.")] = "summary",
 ) -> Response:
-    """List zones, a page at a time."""
-    found = service.zones(reading.zone_name(after) if after else None, limit)
-    following = found[-1].source.name if len(found) == limit else None
+    """List zones, a page at a time. With filters a page may be short: there is more as long as `next` is not `null`."""
+    behind = reading.zone_name(after) if after else None
+    if name or dnssec is not None or problem is not None:
+        wanted = reading.ZoneFilter(name, dnssec, problem, service.waiting_zones() if problem is not None else ())
+        found, last = service.find_zones(wanted, behind, limit)
+        following = None if last is None else names.to_text(last)
+    else:
+        found = service.zones(behind, limit)
+        following = found[-1].source.name if len(found) == limit else None
+    if fields == "full":
+        documents = (_document(service, info) for info in found)
+        return StreamingResponse(render.zone_list(documents, following), media_type="application/json")
     return JSONResponse({"zones": [render.summary(info) for info in found], "next": following})
 
 
@@ -76,6 +94,10 @@ def create_zone_from_file(
 ) -> Response:
     """Create a zone from a zone file."""
     zone = reading.zone_name(origin) if origin else None
+    if large.is_large(context.config, body):
+        settings = reading.settings_of(None, dnssec=context.config.dnssec.enabled)
+        task = large.Write(body, zone, strip_dnssec, settings, None, principal.name, options)
+        return _write_large(task, context, "zone created")
     content = reading.zone_file(body, zone, strip_dnssec=strip_dnssec)
     return _create(content, None, options, principal, context)
 
@@ -85,7 +107,7 @@ def _create(
 ) -> Response:
     outcome = context.service.create_zone(
         content.name,
-        content.rrsets,
+        content.whole,
         actor=principal.name,
         reason=options.reason,
         settings=reading.settings_of(body.settings if body else None, dnssec=context.config.dnssec.enabled),
@@ -96,22 +118,22 @@ def _create(
     return render.written(outcome, created=f"/api/v1/zones/{quote(names.to_text(content.name), safe='')}")
 
 
-@router.get("/zones/{zone}", responses=answers(models.Zone), response_model=None)
+@router.get("/zones/{zone}", responses={**answers(models.Zone), **NOT_MODIFIED}, response_model=None)
 def get_zone(
     zone: ZoneName,
     _principal: Reader,
     service: Zones,
+    request: Request,
     records: Annotated[bool, Query(description="With soa and records.")] = True,
 ) -> Response:
     """Read a zone; its ETag is the version that writes are fenced with."""
     name = reading.zone_of(zone)
     info = service.zone(name)
+    if reading.not_modified(request, info.source.version):
+        return Response(status_code=304, headers=_headers(info))
     if not records:
         return JSONResponse(render.summary(info), headers=_headers(info))
-    content = service.rrsets(name, info.source.version)
-    return StreamingResponse(
-        render.document(render.summary(info), name, content), media_type="application/json", headers=_headers(info)
-    )
+    return StreamingResponse(_document(service, info), media_type="application/json", headers=_headers(info))
 
 
 @router.head("/zones/{zone}", responses=answers(), response_model=None)
@@ -137,7 +159,7 @@ def replace_zone(
     content = reading.zone_document(body, name)
     outcome = service.replace_zone(
         name,
-        content.rrsets,
+        content.whole,
         if_version=version,
         actor=principal.name,
         reason=options.reason,
@@ -165,7 +187,7 @@ def delete_zone(zone: ZoneName, options: Options, principal: Writer, service: Zo
     return render.written(told("zone deleted", principal, name, outcome, options))
 
 
-@router.get("/zones/{zone}/raw", responses=answers(media="text/plain"), response_model=None)
+@router.get("/zones/{zone}/raw", responses={**answers(media="text/plain"), **NOT_MODIFIED}, response_model=None)
 def get_zone_file(zone: ZoneName, _principal: Reader, service: Zones, request: Request) -> Response:
     """Read a zone as a zone file, unsigned."""
     name = reading.zone_of(zone)
@@ -185,19 +207,22 @@ def replace_zone_file(
     zone: ZoneName,
     options: Options,
     principal: Writer,
-    service: Zones,
+    context: Ctx,
     request: Request,
     body: RawBody,
     strip_dnssec: Strip = False,
 ) -> Response:
     """Make a zone file the whole zone."""
-    name = reading.zone_of(zone)
+    name, service = reading.zone_of(zone), context.service
     version = reading.expected_version(request, service, name)
     service.zone(name)
+    if large.is_large(context.config, body):
+        task = large.Write(body, name, strip_dnssec, None, version, principal.name, options)
+        return _write_large(task, context, "zone replaced")
     content = reading.zone_file(body, name, strip_dnssec=strip_dnssec)
     outcome = service.replace_zone(
         name,
-        content.rrsets,
+        content.whole,
         if_version=version,
         actor=principal.name,
         reason=options.reason,
@@ -208,8 +233,31 @@ def replace_zone_file(
     return render.written(told("zone replaced", principal, name, outcome, options))
 
 
+def _write_large(task: large.Write, context: Context, action: str) -> Response:
+    done = large.write(context.config, context.service, task)
+    outcome = done.outcome
+    log.info(
+        action if outcome["applied"] else f"{action}: nothing",
+        actor=task.actor,
+        zone=names.to_text(done.zone),
+        version=outcome["version"],
+        serial=outcome["serial"],
+        rrsets=outcome["plan"]["rrsets"],
+        forced=task.options.force,
+        reason=task.options.reason,
+        problem=outcome["problem"],
+    )
+    created = None if task.settings is None else f"/api/v1/zones/{quote(names.to_text(done.zone), safe='')}"
+    return render.told(outcome, created=created)
+
+
 def _headers(info: ZoneInfo) -> dict[str, str]:
     return {"ETag": render.etag(info.source.version), "X-Zone-Serial": str(info.source.serial)}
+
+
+def _document(service: Service, info: ZoneInfo) -> Iterator[bytes]:
+    content = service.rrsets(info.name, info.source.version)
+    return render.document(render.summary(info), info.name, content)
 
 
 def _file(service: Service, info: ZoneInfo) -> Iterator[bytes]:

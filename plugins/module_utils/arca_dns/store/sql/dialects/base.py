@@ -9,14 +9,20 @@ Also what the databases that are servers share: the engine and its pool.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from ...._deps import require, sqlalchemy
 from ....errors import MissingDependency, StoreUnavailable
 from ...credentials import Password
 from ..listener import Listening
+
+#: Writes rows, one at least, by one statement.
+Put: TypeAlias = "Callable[[sqlalchemy.Connection, Sequence[Mapping[str, Any]]], None]"
+
+#: Gives a transaction its revision.
+Advance: TypeAlias = "Callable[[sqlalchemy.Connection], int]"
 
 #: Seconds that a statement waits for a lock which another process holds.
 LOCK_SECONDS = 30
@@ -47,17 +53,26 @@ class Dialect(Protocol):
     def migrator(self) -> AbstractContextManager[sqlalchemy.Connection]:
         """The same, under the lock that lets one process at a time change the schema."""
 
-    def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
-        """Add one to *revision*, in the one row of its table; returns what it is now."""
+    def advance(self, revision: sqlalchemy.Column[int]) -> Advance:
+        """Adds one to *revision*, in the one row of its table, and returns what it is now."""
 
-    def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
-        """An INSERT that, where the primary key is there already, sets the columns *changed* of that row instead."""
+    def upsert(self, table: sqlalchemy.Table, *changed: str) -> Put:
+        """Inserts rows or, where the primary key is there already, sets the columns *changed* of that row instead."""
 
     def undone(self, error: sqlalchemy.exc.DBAPIError) -> bool:
         """Whether *error* means that the database has undone the transaction and would take it again."""
 
     def explain(self, error: Exception) -> str:
         """What *error* of the database means, and what to do, without statement or parameters."""
+
+
+def putting(statement: sqlalchemy.Insert) -> Put:
+    """Runs *statement* for all rows by the driver's own way of doing so."""
+
+    def put(connection: sqlalchemy.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        connection.execute(statement, rows)
+
+    return put
 
 
 @contextmanager

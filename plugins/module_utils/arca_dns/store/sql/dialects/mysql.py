@@ -16,8 +16,11 @@ from ...credentials import Password, check_files
 from .base import (
     IDLE_SECONDS,
     LOCK_SECONDS,
+    Advance,
+    Put,
     forget_connections,
     make_engine,
+    putting,
 )
 
 #: Seconds that an answer may take: longer than any lock is waited for.
@@ -149,16 +152,16 @@ class Mysql:
                 if not connection.invalidated:
                     connection.exec_driver_sql(f"SELECT RELEASE_LOCK({_SCHEMA_LOCK})")
 
-    def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
+    def advance(self, revision: sqlalchemy.Column[int]) -> Advance:
         """See :class:`~.base.Dialect`."""
         # The server's answer to an UPDATE carries the value of LAST_INSERT_ID: no second question.
-        new = sqlalchemy.func.last_insert_id(revision + 1)
-        return connection.execute(sqlalchemy.update(revision.table).values(revision=new)).lastrowid
+        update = sqlalchemy.update(revision.table).values(revision=sqlalchemy.func.last_insert_id(revision + 1))
+        return lambda connection: connection.execute(update).lastrowid
 
-    def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
+    def upsert(self, table: sqlalchemy.Table, *changed: str) -> Put:
         """See :class:`~.base.Dialect`."""
         insert = sqlalchemy.dialects.mysql.insert(table)
-        return insert.on_duplicate_key_update({name: insert.inserted[name] for name in changed})
+        return putting(insert.on_duplicate_key_update({name: insert.inserted[name] for name in changed}))
 
     def undone(self, error: sqlalchemy.exc.DBAPIError) -> bool:
         """See :class:`~.base.Dialect`."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -16,6 +16,8 @@ from ...credentials import Password, check_files
 from .base import (
     IDLE_SECONDS,
     LOCK_SECONDS,
+    Advance,
+    Put,
     forget_connections,
     make_engine,
     primary_key,
@@ -26,6 +28,7 @@ _SCHEMA_LOCK = 0x617263612E646E73
 _SETTINGS = f"""
 SELECT current_setting('server_encoding'), current_setting('fsync'),
        set_config('lock_timeout', '{LOCK_SECONDS}s', false),
+       set_config('statement_timeout', '{IDLE_SECONDS}s', false),
        set_config('idle_in_transaction_session_timeout', '{IDLE_SECONDS}s', false),
        set_config('synchronous_commit',
                   CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
@@ -53,6 +56,7 @@ _CODES = {
     "53200": "the server has no memory left; try again",
     "53300": "the server has no connection left; raise its max_connections, or lower the option pool_size",
     "55P03": "another process held a lock for too long; try again",
+    "57014": "the server took too long for a statement; try again",
     "57P01": "the server is stopping; try again",
     "57P02": "the server has crashed; try again when it is back",
     "57P03": "the server is starting or stopping; try again",
@@ -149,21 +153,43 @@ class Postgres:
     def migrator(self) -> Iterator[sqlalchemy.Connection]:
         """See :class:`~.base.Dialect`. PostgreSQL changes its schema in transactions."""
         with self.engine.begin() as connection:
+            connection.execute(sqlalchemy.text("SET LOCAL statement_timeout = 0"))
             connection.execute(sqlalchemy.select(sqlalchemy.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
             yield connection
 
-    def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
+    def advance(self, revision: sqlalchemy.Column[int]) -> Advance:
         """See :class:`~.base.Dialect`."""
         tell = sqlalchemy.func.pg_notify(_CHANNEL, sqlalchemy.cast(revision, sqlalchemy.Text))
         statement = sqlalchemy.update(revision.table).values(revision=revision + 1).returning(revision, tell)
-        advanced: int = connection.scalars(statement).one()
-        return advanced
+        return lambda connection: connection.scalars(statement).one()
 
-    def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
-        """See :class:`~.base.Dialect`."""
-        insert = sqlalchemy.dialects.postgresql.insert(table)
+    def upsert(self, table: sqlalchemy.Table, *changed: str) -> Put:
+        """See :class:`~.base.Dialect`. Rows go as one array a column.
+
+        The driver would send many statements, one by one, and ask for their answers after the last. A controller that
+        is held up in between keeps its locks for ever: the server counts no time before it was asked.
+        """
+        # Without the collation that a column may have.
+        types = {
+            str: sqlalchemy.Text,
+            int: sqlalchemy.BigInteger,
+            bytes: sqlalchemy.LargeBinary,
+            float: sqlalchemy.Double,
+        }
+        columns = {column.name: f"all_{column.name}" for column in table.columns}
+        arrays = [
+            sqlalchemy.bindparam(columns[column.name], type_=sqlalchemy.ARRAY(types[column.type.python_type]()))
+            for column in table.columns
+        ]
+        given = sqlalchemy.func.unnest(*arrays).table_valued(*columns).render_derived()
+        insert = sqlalchemy.dialects.postgresql.insert(table).from_select(list(columns), sqlalchemy.select(*given.c))
         new = {name: insert.excluded[name] for name in changed}
-        return insert.on_conflict_do_update(index_elements=[primary_key(table)], set_=new)
+        statement = insert.on_conflict_do_update(index_elements=[primary_key(table)], set_=new)
+
+        def put(connection: sqlalchemy.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+            connection.execute(statement, {array: [row[name] for row in rows] for name, array in columns.items()})
+
+        return put
 
     @contextmanager
     def listen(self) -> Iterator[Callable[[float], int]]:

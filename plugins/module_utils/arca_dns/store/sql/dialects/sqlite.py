@@ -14,7 +14,7 @@ from threading import Lock
 
 from ...._deps import require, sqlalchemy
 from ....errors import StoreUnavailable
-from .base import primary_key
+from .base import Advance, Put, primary_key, putting
 
 #: Why a file cannot be opened, and what to do.
 _OPENING = {
@@ -69,17 +69,23 @@ class Sqlite:
         """The write lock is the schema lock: SQLite changes its schema in transactions."""
         return self.writer()
 
-    def advance(self, connection: sqlalchemy.Connection, revision: sqlalchemy.Column[int]) -> int:
+    def advance(self, revision: sqlalchemy.Column[int]) -> Advance:
         """See :class:`~.base.Dialect`."""
         # RETURNING needs SQLite 3.35, which EL 9 does not have.
-        connection.execute(sqlalchemy.update(revision.table).values(revision=revision + 1))
-        return connection.scalars(sqlalchemy.select(revision)).one()
+        update = sqlalchemy.update(revision.table).values(revision=revision + 1)
+        select = sqlalchemy.select(revision)
 
-    def upsert(self, table: sqlalchemy.Table, *changed: str) -> sqlalchemy.Insert:
+        def advance(connection: sqlalchemy.Connection) -> int:
+            connection.execute(update)
+            return connection.scalars(select).one()
+
+        return advance
+
+    def upsert(self, table: sqlalchemy.Table, *changed: str) -> Put:
         """See :class:`~.base.Dialect`."""
         insert = sqlalchemy.dialects.sqlite.insert(table)
         new = {name: insert.excluded[name] for name in changed}
-        return insert.on_conflict_do_update(index_elements=[primary_key(table)], set_=new)
+        return putting(insert.on_conflict_do_update(index_elements=[primary_key(table)], set_=new))
 
     def undone(self, error: sqlalchemy.exc.DBAPIError) -> bool:
         """Never: writers wait for each other, and what fails then would fail again."""
@@ -111,11 +117,11 @@ class Sqlite:
 
     @staticmethod
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # transactions begin where _begin says, not where sqlite3 guesses
+        connection.isolation_level = None  # _begin begins transactions; what only reads needs none
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -16384"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @staticmethod
     def _begin(connection: sqlalchemy.Connection) -> None:
-        writes = connection.get_execution_options().get(WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get(WRITES, False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
