@@ -28,7 +28,7 @@ SHARED = Path("plugins/module_utils/ansible")  # what modules and lookups share
 BASE = {"errors", "_deps"}
 ZONE = BASE | {"zone"}
 STATE = {"deletion", "retention", "collection"}  # what of the past is kept
-SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "writing", "bulk", "service"} | STATE
+SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "access", "writing", "bulk", "service"} | STATE
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "_deps": {"errors"},
@@ -45,6 +45,7 @@ ALLOWED: dict[str, set[str]] = {
     "publish": ZONE | {"store", "dnssec", "documents"},
     "keyring": ZONE | {"store", "dnssec", "documents"},  # keys in the backend, and which keys a store has
     "fsck": ZONE | {"store", "dnssec", "documents", "publish", "moving"},  # finding and repairing damage
+    "access": ZONE | {"store", "dnssec", "documents"},  # API keys and what they may do
     "moving": ZONE | {"store", "dnssec", "documents", "publish", "lease", "keyring"},  # a store's whole state
     "writing": ZONE | {"store", "dnssec", "documents", "publish", "deletion"},  # operations become transactions
     "bulk": ZONE | {"store", "documents", "publish", "writing"},

@@ -16,8 +16,8 @@ from running_controller import Connection
 from zone_invariants import Attempt
 
 SOA = {
-    "mname": "ns1.elsewhere.test",
-    "rname": "admin.elsewhere.test",
+    "mname": "ns1.elsewhere.test.",
+    "rname": "admin.elsewhere.test.",
     "refresh": 3600,
     "retry": 1800,
     "expire": 604800,

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from arca_dns_controller import models
 
-ROLES = ("admin", "editor", "viewer", "agent")
+ROLES = ("admin", "editor", "viewer", "agent", "acme")
 
 EXAMPLE = {
     "name": "example.com",

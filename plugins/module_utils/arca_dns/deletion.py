@@ -20,6 +20,7 @@ from .dnssec.keystore import KeyStore
 from .documents import (
     Deleted,
     Served,
+    decode,
     deleted_key,
     encode,
     publication_key,
@@ -58,7 +59,7 @@ def past(store: Store, keystore: KeyStore, zone: bytes, *, final: bool) -> Past:
     serial = last_served(store, zone)
     if note is None:
         return Past(serial, None, {deleted_key(zone): ABSENT})
-    found = read(note)
+    found = decode(Deleted, note)
     return Past(newest(serial, found.serial), found.version, {note.key: note.revision}, (note.key,))
 
 
@@ -81,18 +82,13 @@ def deleted_zone(store: Store, zone: bytes) -> tuple[Deleted, int]:
     document = store.get(deleted_key(zone))
     if document is None:
         raise NotFound(f"there is no deleted zone {names.to_text(zone)}: it never was, or its retention has ended")
-    return read(document), document.revision
+    return decode(Deleted, document), document.revision
 
 
 def deleted_zones(store: Store, after: bytes | None, limit: int) -> list[Deleted]:
     """Up to *limit* deleted zones in key order, those behind *after*."""
     begin = "" if after is None else deleted_key(after)
-    return [read(document) for document in store.scan("deleted/", begin, limit)]
-
-
-def read(document: Document) -> Deleted:
-    """The note in *document*."""
-    return Deleted(**cast("dict[str, str]", document.value))  # type: ignore[arg-type]
+    return [decode(Deleted, document) for document in store.scan("deleted/", begin, limit)]
 
 
 def forget(store: Store, document: Document) -> Iterator[tuple[int, int]]:
@@ -101,7 +97,7 @@ def forget(store: Store, document: Document) -> Iterator[tuple[int, int]]:
     Yields how many versions and publications each transaction has removed; its keys are due then. Raises
     :class:`Conflict` if the zone comes back meanwhile.
     """
-    note = read(document)
+    note = decode(Deleted, document)
     zone = names.from_text(note.name)
     gone = {document.key: document.revision, zone_key(zone): ABSENT, published_key(zone): ABSENT}
     serial = newest(last_served(store, zone), note.serial)

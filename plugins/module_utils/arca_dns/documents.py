@@ -12,10 +12,11 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from .dnssec.policy import Policy
 from .errors import InputError, Place
-from .store.base import Json, JsonObject
+from .store.base import Document, Json, JsonObject
 from .zone import names
 from .zone.changes import Thresholds
 
@@ -274,8 +275,17 @@ class Dirty:
     problem: str | None = None
 
 
+_Read = TypeVar("_Read", Source, SourceVersion, PublishedVersion, Deleted)
+
+
 def encode(
     value: Source | SourceVersion | PublishedVersion | Deleted | Served | HeadHistory | Dirty,
 ) -> JsonObject:
     """A document's JSON."""
     return asdict(value)
+
+
+def decode(kind: type[_Read], document: Document) -> _Read:
+    """*document* as one of *kind*, of which :func:`encode` made it."""
+    members: Mapping[str, Any] = document.value
+    return kind(**members)

@@ -209,7 +209,7 @@ def _look_up(query: Query, owner: bytes, load: Open, after: Position | None, wal
             if walk.over:
                 last = walk.found[-1]
                 return Page(tuple(walk.found), Position(last.zone, owner, last.rrset.rdtype))
-            walk.found.append(Match(zone, _with_serial(found, opened[1])))
+            walk.found.append(Match(zone, rr.with_serial(found, opened[1])))
     return Page(tuple(walk.found), None)
 
 
@@ -226,7 +226,7 @@ def _search_zone(query: Query, zone: bytes, load: Open, after: Position | None, 
                 continue
             if len(walk.found) >= walk.limit:
                 return at
-            walk.found.append(Match(zone, _with_serial(found, serial)))
+            walk.found.append(Match(zone, rr.with_serial(found, serial)))
             at = Position(zone, owner, found.rdtype)
         if after is not None and owner == after.owner:
             continue
@@ -266,7 +266,7 @@ def rrsets_of(
                 continue
             if walk.over:
                 return Page(tuple(walk.found), at)
-            walk.found.append(Match(zone, _with_serial(found, serial)))
+            walk.found.append(Match(zone, rr.with_serial(found, serial)))
             at = Position(zone, name, found.rdtype)
         if after is not None and name == after.owner:
             continue
@@ -294,9 +294,3 @@ def _subtree(tree: ZoneRoot, top: bytes, start: bytes | None) -> Iterator[tuple[
         if not names.is_at_or_below(owner, top):
             return
         yield owner, data
-
-
-def _with_serial(rrset: rr.RRset, serial: int) -> rr.RRset:
-    if rrset.rdtype != rr.SOA:
-        return rrset
-    return rr.RRset.of(rrset.owner, rr.SOA, rrset.ttl, [rr.soa_with_serial(data, serial) for data in rrset.rdatas])

@@ -20,7 +20,7 @@ from .dnssec.keystore import no_key, ordered, tag_exists, zone_of
 from .dnssec.sealed import read_sealed, sealed_json
 from .documents import keys_key
 from .errors import AlreadyExists, Conflict, KeyUnavailable
-from .store.base import ABSENT, Json, JsonObject, Store, Transaction
+from .store.base import ABSENT, Json, JsonObject, Store, Transaction, revision_of
 from .store.common import everything
 from .zone import names
 
@@ -123,7 +123,7 @@ def put_sealed(store: Store, zone: bytes, sealed: Iterable[JsonObject]) -> int:
     if added:
         keys: list[Json] = list(held)
         value: JsonObject = {"zone": names.to_text(zone), "keys": keys}
-        store.commit(Transaction({key: ABSENT if document is None else document.revision}, {key: value}))
+        store.commit(Transaction({key: revision_of(document)}, {key: value}))
     return added
 
 
@@ -169,7 +169,7 @@ def adopt(store: Store, ours: Keyring) -> bool:
     value = cast(JsonObject, asdict(ours))
     if document is not None and document.value == value:
         return False
-    store.commit(Transaction({NOTE: ABSENT if document is None else document.revision}, {NOTE: value}))
+    store.commit(Transaction({NOTE: revision_of(document)}, {NOTE: value}))
     return True
 
 

@@ -31,7 +31,7 @@ from .documents import HeadHistory, deleted_key, encode, head_history_key, head_
 from .errors import Conflict
 from .publish.catalog import Catalog
 from .publish.publisher import RING, Publisher
-from .store.base import ABSENT, Document, Store, Transaction
+from .store.base import ABSENT, Document, Store, Transaction, revision_of
 from .store.common import everything
 from .zone import names
 from .zone.tree import Blobs
@@ -184,7 +184,7 @@ class Retention:
     def _published(self, zone: bytes, attested: set[str]) -> tuple[dict[str, int], set[str]]:
         document = self._store.get(published_key(zone))
         kept = attested if document is None else attested | {str(document.value["version"])}
-        return {published_key(zone): _revision(document)}, kept
+        return {published_key(zone): revision_of(document)}, kept
 
     # -- versions ---------------------------------------------------------------------------
 
@@ -214,9 +214,9 @@ class Retention:
         if note is not None:
             kept |= {note.value["version"], note.value["last"]}
         revisions = {
-            zone_key(zone): _revision(source),
-            deleted_key(zone): _revision(note),
-            published_key(zone): _revision(published),
+            zone_key(zone): revision_of(source),
+            deleted_key(zone): revision_of(note),
+            published_key(zone): revision_of(published),
         }
         return revisions, {str(version) for version in kept}
 
@@ -303,10 +303,6 @@ def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
     source = iter(keys)
     while some := list(islice(source, _DELETES)):
         yield some
-
-
-def _revision(document: Document | None) -> int:
-    return ABSENT if document is None else document.revision
 
 
 def _unix(moment: object) -> float:

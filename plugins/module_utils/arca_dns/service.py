@@ -31,6 +31,7 @@ from .documents import (
     Source,
     SourceVersion,
     ZoneSettings,
+    decode,
     deleted_key,
     edge_key,
     head_key,
@@ -302,10 +303,11 @@ class Service:
         reason: str = "",
         dry_run: bool = False,
         force: bool = False,
+        permit: Permit | None = None,
     ) -> Outcome:
         """Replace, amend or remove single RRsets of zone *name*, all or nothing."""
         operation = Edit(name, tuple(changes), if_version)
-        return self.write(operation, actor=actor, reason=reason, dry_run=dry_run, force=force)
+        return self.write(operation, actor=actor, reason=reason, dry_run=dry_run, force=force, permit=permit)
 
     def rollback(
         self,
@@ -368,7 +370,7 @@ class Service:
     def zones(self, after: bytes | None = None, limit: int = 100) -> list[ZoneInfo]:
         """Up to *limit* zones in key order, those behind *after*."""
         documents = self._store.scan("zone/", "" if after is None else zone_key(after), limit)
-        return [self._info(Source(**cast("dict[str, str]", d.value))) for d in documents]  # type: ignore[arg-type]
+        return [self._info(decode(Source, d)) for d in documents]
 
     def find_zones(
         self, wanted: Callable[[bytes, ZoneSettings], bool], after: bytes | None = None, limit: int = 100
@@ -385,7 +387,7 @@ class Service:
                 name = names.from_text(str(document.value["name"]))
                 settings = ZoneSettings.from_json(cast(JsonObject, document.value["settings"]))
                 if wanted(name, settings):
-                    found.append(self._info(Source(**cast("dict[str, str]", document.value))))  # type: ignore[arg-type]
+                    found.append(self._info(decode(Source, document)))
                     if len(found) == limit:
                         return found, name
             if len(documents) < 1000:
@@ -420,7 +422,7 @@ class Service:
         if document is None:
             document = self._store.get(deleted_key(name))
             if document is not None:
-                return deletion.read(document).last
+                return decode(Deleted, document).last
         return load_source(self._store, name)[0].version
 
     def content(self, name: bytes, version: str | None = None) -> tuple[ZoneRoot, int]:
@@ -436,30 +438,30 @@ class Service:
         tree, serial = self.content(name, version)
         for _owner, data in tree.items():
             for rrset in rr.rrsets(data):
-                yield _with_serial(rrset, serial) if rrset.rdtype == rr.SOA else rrset
+                yield rr.with_serial(rrset, serial)
 
     def rrset(self, name: bytes, owner: bytes, rdtype: int) -> rr.RRset | None:
         """One RRset of the current version, or ``None``."""
         tree, serial = self.content(name)
         found = TreeView(tree).node(owner).get(rdtype)
-        return _with_serial(found, serial) if found is not None and rdtype == rr.SOA else found
+        return None if found is None else rr.with_serial(found, serial)
 
     def version(self, name: bytes, version: str) -> SourceVersion:
         """One source version with content, also of a deleted zone. Raises ``NotFound``."""
         document = self._planner.version(name, version)
-        return SourceVersion(**cast("dict[str, str]", document.value))  # type: ignore[arg-type]
+        return decode(SourceVersion, document)
 
     def versions(self, name: bytes, after: str = "", limit: int = 100) -> list[SourceVersion]:
         """Source versions of *name*, deleted or not, oldest first, those behind *after*. Raises ``NotFound``."""
         self.newest_version(name)
         documents = self._store.scan(version_key(name), version_key(name, after) if after else "", limit)
-        return [SourceVersion(**cast("dict[str, str]", d.value)) for d in documents]  # type: ignore[arg-type]
+        return [decode(SourceVersion, d) for d in documents]
 
     def versions_newest(self, name: bytes, before: str = "", limit: int = 100) -> list[SourceVersion]:
         """Source versions of *name*, deleted or not, newest first, those older than *before*. Raises ``NotFound``."""
         found: list[SourceVersion] = []
         gone = self._store.get(deleted_key(name))
-        newest = self.newest_version(name) if gone is None else deletion.read(gone).version
+        newest = self.newest_version(name) if gone is None else decode(Deleted, gone).version
         at: str | None = newest
         if before:
             document = self._store.get(version_key(name, before))
@@ -470,7 +472,7 @@ class Service:
             document = self._store.get(version_key(name, at))
             if document is None:  # retention has removed it and what is older
                 break
-            found.append(SourceVersion(**cast("dict[str, str]", document.value)))  # type: ignore[arg-type]
+            found.append(decode(SourceVersion, document))
             at = found[-1].parent
         return found
 
@@ -618,9 +620,3 @@ def _told(prepared: Prepared, *, applied: bool) -> Outcome:
     changed = prepared.documents is not None
     version = prepared.version if applied or not changed else None
     return Outcome(prepared.plan, version, prepared.serial, changed=changed, applied=applied)
-
-
-def _with_serial(rrset: rr.RRset, serial: int) -> rr.RRset:
-    return rr.RRset(
-        rrset.owner, rrset.rdtype, rrset.ttl, tuple(rr.soa_with_serial(rdata, serial) for rdata in rrset.rdatas)
-    )

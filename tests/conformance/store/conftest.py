@@ -21,19 +21,10 @@ import pytest
 
 from arca_dns.store.base import Store
 from arca_dns.store.open import open_store
+from clock import Clock
 from running_etcd import RunningEtcd
 from running_mysql import RunningMysql
 from running_postgres import RunningPostgres
-
-
-@dataclass
-class Clock:
-    """Unix seconds that pass when a test says so."""
-
-    now: float = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass

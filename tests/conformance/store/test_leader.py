@@ -68,7 +68,8 @@ class Pair:
         """The seconds until it was so."""
         began = time.monotonic()
         while not until():
-            assert time.monotonic() < began + PATIENCE, "\n".join(one.said() for one in self.each)
+            if time.monotonic() > began + PATIENCE:
+                pytest.fail("\n".join([f"not so after {PATIENCE:g} s", *(one.said() for one in self.each)]))
             time.sleep(WAIT)
         return time.monotonic() - began
 

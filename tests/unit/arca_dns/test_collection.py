@@ -27,19 +27,9 @@ from arca_dns.zone import names, rr
 from arca_dns.zone.changes import Change
 from arca_dns.zone.text import parse
 from arca_dns.zone.tree import Blobs, ZoneRoot
+from clock import Clock
 
 ZONE = names.from_text("example.com.")
-START = 1_800_000_000.0
-
-
-class Clock:
-    """Time that only tests move."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Store(MemoryStore):

@@ -21,20 +21,10 @@ from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names, rr
 from arca_dns.zone.changes import Change, Thresholds
 from arca_dns.zone.text import parse
+from clock import Clock
 
 ZONE = names.from_text("example.com.")
 OTHER = names.from_text("other.example.")
-START = 1_800_000_000.0
-
-
-class Clock:
-    """Time that only tests move."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

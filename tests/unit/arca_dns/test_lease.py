@@ -16,18 +16,9 @@ from arca_dns.lease import Lease
 from arca_dns.store.base import Transaction
 from arca_dns.store.fenced import FencedStore
 from arca_dns.store.memory import MemoryStore
+from clock import Clock
 
 TTL = 15.0
-
-
-class Clock:
-    """Seconds that only tests let pass."""
-
-    def __init__(self, now: float = 0.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
@@ -37,7 +28,7 @@ def store() -> MemoryStore:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 Candidate = Callable[..., Lease]
@@ -221,7 +212,7 @@ class Controller:
         self.store = store
         self.name = name
         self.wall = Clock(skew)
-        self.monotonic = Clock()
+        self.monotonic = Clock(0.0)
         self.rate = rate
         self.start()
 

@@ -21,21 +21,11 @@ from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names, rr
 from arca_dns.zone.changes import Change
 from arca_dns.zone.text import parse
+from clock import Clock
 
 ZONE = names.from_text("example.com.")
 OTHER = names.from_text("other.example.")
 UNSIGNED = ZoneSettings(dnssec=False)
-START = 1_800_000_000.0
-
-
-class Clock:
-    """Time that only tests move."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class CountingStore(MemoryStore):

@@ -29,9 +29,9 @@ from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names, rr
 from arca_dns.zone.changes import Change, Thresholds
 from arca_dns.zone.text import parse
+from clock import Clock
 
 ZONE = names.from_text("example.com.")
-START = 1_800_000_000.0
 
 TEXT = """\
 $ORIGIN example.com.
@@ -50,16 +50,6 @@ ftp CNAME www
 t1 TXT "1"
 t2 TXT "2"
 """
-
-
-class Clock:
-    """Time that only tests move."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

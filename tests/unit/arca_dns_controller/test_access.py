@@ -26,23 +26,30 @@ READ = {"admin", "editor", "viewer"}
 WRITE = {"admin", "editor"}
 FOLLOW = {"admin", "editor", "viewer", "agent"}
 ATTEST = {"admin", "agent"}
+CHANGE = {"admin", "editor", "acme"}
+MANAGE = {"admin"}
 ALLOWED: dict[str, set[str]] = {
     "GET /zones": READ,
     "POST /zones": WRITE,
     "POST /zones/raw": WRITE,
-    "POST /bulk": WRITE,
     "GET /zones/{zone}": READ,
     "HEAD /zones/{zone}": READ,
     "PUT /zones/{zone}": WRITE,
     "DELETE /zones/{zone}": WRITE,
     "GET /zones/{zone}/raw": READ,
     "PUT /zones/{zone}/raw": WRITE,
-    "POST /zones/{zone}/changes": WRITE,
+    "POST /zones/{zone}/changes": CHANGE,
     "GET /search": READ,
     "GET /zones/{zone}/rrsets": READ,
     "GET /zones/{zone}/rrsets/{owner}/{type}": READ,
-    "PUT /zones/{zone}/rrsets/{owner}/{type}": WRITE,
-    "DELETE /zones/{zone}/rrsets/{owner}/{type}": WRITE,
+    "PUT /zones/{zone}/rrsets/{owner}/{type}": CHANGE,
+    "DELETE /zones/{zone}/rrsets/{owner}/{type}": CHANGE,
+    "POST /bulk": CHANGE,
+    "GET /keys": MANAGE,
+    "POST /keys": MANAGE,
+    "GET /keys/{key}": MANAGE,
+    "POST /keys/{key}/rotate": MANAGE,
+    "DELETE /keys/{key}": MANAGE,
     "GET /zones/{zone}/versions": READ,
     "GET /zones/{zone}/versions/{version}": READ,
     "GET /zones/{zone}/diff": READ,
@@ -70,7 +77,8 @@ BODIES = {
     "PUT /zones/{zone}/rrsets/{owner}/{type}": {"values": ["192.0.2.1"]},
     "POST /zones/{zone}/rollback": {"version": "v" + "0" * 26},
     "POST /blobs/fetch": {"digests": []},
-    "POST /bulk": {"operations": [{"action": "undelete", "zone": "a.example"}]},
+    "POST /bulk": {"operations": [{"action": "change", "zone": "a.example", "if_version": "*", "changes": []}]},
+    "POST /keys": {},
     "PUT /edges/{edge}/attestation": {"head": 1},
 }
 
@@ -83,7 +91,7 @@ def endpoints(app: FastAPI) -> set[str]:
 def call(api: Api, endpoint: str):  # type: ignore[no-untyped-def]
     method, path = endpoint.split(" ")
     values = {"zone": "example.com.", "owner": "www", "type": "A", "version": "v" + "0" * 26, "ring": "stable"}
-    values |= {"digest": "0" * 64, "edge": "edge1"}
+    values |= {"digest": "0" * 64, "edge": "edge1", "key": "0" * 12}
     query = f"?from={values['version']}" if path.endswith("/diff") else ""
     body = BODIES.get(endpoint)
     options = {} if body is None else {"json": body}

@@ -19,22 +19,14 @@ from arca_dns.store.fenced import FencedStore
 from arca_dns.store.memory import MemoryStore
 from arca_dns_controller.metrics import Metrics
 from arca_dns_controller.scheduler import Job, Scheduler
-
-
-class Clock:
-    """Seconds that only tests let pass."""
-
-    def __init__(self) -> None:
-        self.now = 1234.0
-
-    def __call__(self) -> float:
-        return self.now
+from clock import Clock
 
 
 class Flaky(MemoryStore):
-    """A store that is away when a test says so."""
+    """A store that is away when a test says so, and whose commits take *slow* seconds."""
 
     away = False
+    slow: tuple[Clock, float] | None = None
 
     def get(self, key: str) -> Document | None:
         if self.away:
@@ -44,12 +36,15 @@ class Flaky(MemoryStore):
     def commit(self, transaction: Transaction) -> int:
         if self.away:
             raise StoreUnavailable("the server is gone")
+        if self.slow is not None:
+            clock, seconds = self.slow
+            clock.now += seconds
         return super().commit(transaction)
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1234.0)
 
 
 @pytest.fixture
@@ -178,6 +173,36 @@ def test_a_store_that_is_away_costs_the_lease_only_when_its_time_is_over(
     store.away = False
     one.keep()
     assert (value(metrics, "leader"), value(metrics, "lease_fence")) == (1, 1), "nobody else had it"
+
+
+def test_who_is_told_of_its_lease_after_that_ran_out_takes_it_again_and_works(
+    scheduler: Make, store: Flaky, clock: Clock, metrics: Metrics
+) -> None:
+    ran: list[float] = []
+    one = scheduler(Job("tidy", lambda: ran.append(clock.now), 1))
+    store.slow = (clock, 20)
+    one.keep()
+    assert (value(metrics, "leader"), one.round(), one._wake.is_set()) == (0, None, False)
+    store.slow = None
+    one.keep()
+    assert (value(metrics, "leader"), one._wake.is_set()) == (1, True)
+    one.round()
+    assert ran == [clock.now]
+
+
+def test_a_renewal_that_comes_late_wakes_the_worker_that_found_no_lease(
+    scheduler: Make, clock: Clock, metrics: Metrics
+) -> None:
+    ran: list[float] = []
+    one = scheduler(Job("tidy", lambda: ran.append(clock.now), 1))
+    one.keep()
+    one._wake.clear()
+    clock.now += 16  # the store answered nobody for so long, and nobody else took the lease
+    assert one.round() is None
+    one.keep()
+    assert (value(metrics, "leader"), one._wake.is_set()) == (1, True)
+    one.round()
+    assert ran == [clock.now]
 
 
 def test_what_a_controller_left_behind_is_done_by_itself_even_if_another_one_leads(

@@ -10,7 +10,6 @@ Secrets never show in an error.
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import time
 from calendar import timegm
@@ -85,10 +84,7 @@ def read_pair(public: str, private: str, what: str) -> KeyPair:
 def _secret(fields: Mapping[str, str], algorithm: int, what: str) -> bytes:
     if "PrivateKey" not in fields:
         raise KeyUnavailable(f"{what}.private has no PrivateKey field: keys of algorithm {algorithm} cannot be read")
-    try:
-        secret = base64.b64decode(fields["PrivateKey"], validate=True)
-    except (binascii.Error, ValueError):
-        raise KeyUnavailable(f"the PrivateKey field of {what}.private is no base64") from None
+    secret = bind_rsa.octets_of(fields, "PrivateKey", f"{what}.private")
     # BIND writes the number of an ECDSA key without leading zeros: one key of 256 is shorter.
     return secret.rjust(_ECDSA_OCTETS.get(algorithm, 0), b"\0")
 

@@ -65,7 +65,12 @@ def _encoded(value: int) -> str:
 def _decoded(fields: Mapping[str, str], name: str, what: str) -> int:
     if name not in fields:
         raise KeyUnavailable(f"{what} has no {name} field, which an RSA key needs")
+    return int.from_bytes(octets_of(fields, name, what), "big")
+
+
+def octets_of(fields: Mapping[str, str], name: str, what: str) -> bytes:
+    """The octets of the field *name*, which is there. Raises :class:`KeyUnavailable`."""
     try:
-        return int.from_bytes(base64.b64decode(fields[name], validate=True), "big")
+        return base64.b64decode(fields[name], validate=True)
     except (binascii.Error, ValueError):
         raise KeyUnavailable(f"the {name} field of {what} is no base64") from None

@@ -23,6 +23,7 @@ from ..publish.publisher import Publisher
 from ..store.base import Document, Store
 from ..store.common import everything
 from ..zone import names, rr
+from ..zone.changes import source_form
 from ..zone.tree import Blobs, Tree, ZoneRoot
 from .findings import APEX, HEAD, NAMES, PUBLISHED, SOURCE, Finding, Need, Spot
 from .zones import T, read_as
@@ -205,10 +206,7 @@ def _stripped(zone: bytes, items: Iterable[tuple[bytes, bytes]]) -> Iterator[tup
         for rrset in rr.rrsets(data):
             if rrset.rdtype in rr.SIGNER_TYPES:
                 continue
-            if rrset.rdtype == rr.SOA and owner == zone:
-                rdatas = tuple(rr.soa_with_serial(rdata, 0) for rdata in rrset.rdatas)
-                rrset = rr.RRset(owner, rr.SOA, rrset.ttl, rdatas)
-            kept.append(rrset)
+            kept.append(source_form(rrset) if owner == zone else rrset)
         if kept:
             yield owner, rr.node_wire(kept)
 

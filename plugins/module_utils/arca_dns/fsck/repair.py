@@ -18,7 +18,7 @@ from ..documents import Dirty, dirty_key, encode, published_key, zone_key
 from ..errors import ArcaError, Conflict
 from ..moving.archive import Archive
 from ..publish.publisher import Publisher
-from ..store.base import ABSENT, JsonObject, Store, Transaction
+from ..store.base import ABSENT, JsonObject, Store, Transaction, revision_of
 from ..zone import names
 from ..zone.tree import links
 from .findings import HEAD, PUBLISHED, SOURCE, Finding, Report
@@ -170,7 +170,7 @@ class _Repair:
             return
         signing = published.value.get("signing")
         value: JsonObject = {**published.value, "signing": signing if signing == "unsigned" else SIGN_ANEW}
-        expected = {published.key: published.revision, dirty_key(zone): ABSENT if note is None else note.revision}
+        expected = {published.key: published.revision, dirty_key(zone): revision_of(note)}
         with suppress(Conflict):  # it was published just now: the next look says whether that is whole
             writes = {published.key: value, dirty_key(zone): encode(Dirty(name))}
             self._store.commit(Transaction(expected, writes))

@@ -34,6 +34,7 @@ from ..documents import (
     PublishedVersion,
     Source,
     ZoneSettings,
+    decode,
     dirty_key,
     encode,
     head_history_key,
@@ -46,7 +47,7 @@ from ..documents import (
     zone_key,
 )
 from ..errors import AlreadyExists, ArcaError, Conflict, KeyUnavailable, NotFound
-from ..store.base import ABSENT, Document, JsonObject, Store, Transaction
+from ..store.base import ABSENT, Document, JsonObject, Store, Transaction, revision_of
 from ..zone import names
 from ..zone.rr import serial_newer
 from ..zone.tree import Blobs, ZoneRoot
@@ -168,7 +169,7 @@ class Publisher:
     def published(self, zone: bytes) -> PublishedVersion | None:
         """The published version of *zone*, or ``None``."""
         document = self._store.get(published_key(zone))
-        return None if document is None else _published(document)
+        return None if document is None else decode(PublishedVersion, document)
 
     def catalog(self, blobs: Blobs) -> Catalog:
         """The catalog that the head names."""
@@ -232,7 +233,7 @@ class Publisher:
             return False
         if cast(JsonObject, source.value["settings"]).get("verify_command"):
             return True
-        return _source(source).records >= _LONG and attempt.get(published_key(zone)) is None
+        return decode(Source, source).records >= _LONG and attempt.get(published_key(zone)) is None
 
     def _publish_apart(self, zone: bytes) -> bool:
         """Sign *zone* while others are published, then publish it with them; returns whether it was.
@@ -274,7 +275,7 @@ class Publisher:
                 attempt.work[zone] = note
         if ahead is not None:
             made = self._signed_ahead[ahead]
-            if (made.expected, made.note) == (_revision(attempt.get(published_key(ahead))), dirty.get(ahead)):
+            if (made.expected, made.note) == (revision_of(attempt.get(published_key(ahead))), dirty.get(ahead)):
                 attempt.work[ahead] = made.note
 
     def _find_due(self, attempt: _Attempt, candidates: Sequence[bytes], first: bool) -> None:
@@ -312,7 +313,8 @@ class Publisher:
         version, source = attempt.get(published_key(zone)), attempt.get(zone_key(zone))
         if version is None or source is None:
             return False
-        return due_at(_settings(source).effective_policy(self._policy), _published(version).earliest_expiry) <= now
+        policy = _settings(source).effective_policy(self._policy)
+        return due_at(policy, decode(PublishedVersion, version).earliest_expiry) <= now
 
     def _run(self, find: Callable[[_Attempt], None]) -> _Attempt:
         """Sign what *find* finds and commit it with one head; looks again when another controller was faster."""
@@ -337,14 +339,15 @@ class Publisher:
     def _prepare(self, attempt: _Attempt, blobs: Blobs, zone: bytes, note: Document | None) -> _Ready | None:
         """Sign and verify *zone*; a failure is kept in its note and leaves what is published alone."""
         published, source = attempt.get(published_key(zone)), attempt.get(zone_key(zone))
-        expected = _revision(published)
+        expected = revision_of(published)
         if source is None:
             return None if published is None and note is None else _Ready(zone, note, expected, ABSENT, None)
         made = self._signed_ahead.get(zone)
         if made is not None and (made.expected, made.note) == (expected, note):
             return made
         try:
-            version = self.sign(blobs, zone, _source(source), None if published is None else _published(published))
+            before = None if published is None else decode(PublishedVersion, published)
+            version = self.sign(blobs, zone, decode(Source, source), before)
         except ArcaError as error:
             self._report(zone, note, str(error))
             return None
@@ -422,9 +425,8 @@ class Publisher:
         value = Dirty(names.to_text(zone), problem=problem)
         if note is not None and note.value.get("problem") == problem:
             return
-        expected = ABSENT if note is None else note.revision
         try:
-            self._store.commit(Transaction({dirty_key(zone): expected}, {dirty_key(zone): encode(value)}))
+            self._store.commit(Transaction({dirty_key(zone): revision_of(note)}, {dirty_key(zone): encode(value)}))
         except Conflict:
             return
 
@@ -482,23 +484,11 @@ def load_source(store: Store, zone: bytes) -> tuple[Source, int]:
     document = store.get(zone_key(zone))
     if document is None:
         raise NotFound(f"there is no zone {names.to_text(zone)}")
-    return _source(document), document.revision
-
-
-def _revision(document: Document | None) -> int:
-    return ABSENT if document is None else document.revision
-
-
-def _source(document: Document) -> Source:
-    return Source(**cast("dict[str, str]", document.value))  # type: ignore[arg-type]
+    return decode(Source, document), document.revision
 
 
 def _settings(document: Document) -> ZoneSettings:
     return ZoneSettings.from_json(cast(JsonObject, document.value["settings"]))
-
-
-def _published(document: Document) -> PublishedVersion:
-    return PublishedVersion(**cast("dict[str, str]", document.value))  # type: ignore[arg-type]
 
 
 def _fingerprint(policy: Policy, keys: Sequence[KeyPair]) -> str:

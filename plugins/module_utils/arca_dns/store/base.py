@@ -28,6 +28,11 @@ class Document:
     value: JsonObject
 
 
+def revision_of(document: Document | None) -> int:
+    """The revision to demand where *document* was read: its own, or :data:`ABSENT`."""
+    return ABSENT if document is None else document.revision
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """Preconditions, writes and deletes that succeed as one or not at all.

@@ -118,9 +118,7 @@ class Thresholds:
 
 def source_form(rrset: RRset) -> RRset:
     """*rrset* as source trees hold it: a SOA with serial 0, for serials belong to versions."""
-    if rrset.rdtype != rr.SOA:
-        return rrset
-    return RRset.of(rrset.owner, rrset.rdtype, rrset.ttl, (rr.soa_with_serial(data, 0) for data in rrset.rdatas))
+    return rr.with_serial(rrset, 0)
 
 
 def plan_changes(view: View, changes: Iterable[Change | Amend]) -> tuple[RRsetDiff, ...]:
@@ -205,9 +203,13 @@ class _WholeZone(Sequence[RRsetDiff]):
         return next(iter(self), None) is not None
 
     @overload
-    def __getitem__(self, index: int) -> RRsetDiff: ...
+    def __getitem__(self, index: int) -> RRsetDiff:
+        """One of them."""
+
     @overload
-    def __getitem__(self, index: slice) -> tuple[RRsetDiff, ...]: ...
+    def __getitem__(self, index: slice) -> tuple[RRsetDiff, ...]:
+        """Some of them."""
+
     def __getitem__(self, index: int | slice) -> RRsetDiff | tuple[RRsetDiff, ...]:
         if isinstance(index, slice):
             return tuple(islice(self, *index.indices(len(self))))

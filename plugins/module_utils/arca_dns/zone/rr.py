@@ -148,6 +148,13 @@ def soa_with_serial(rdata: bytes, serial: int) -> bytes:
     return rdata[:-20] + serial.to_bytes(4, "big") + rdata[-16:]
 
 
+def with_serial(rrset: RRset, serial: int) -> RRset:
+    """*rrset*; with *serial*, if it is a SOA."""
+    if rrset.rdtype != SOA:
+        return rrset
+    return RRset.of(rrset.owner, SOA, rrset.ttl, [soa_with_serial(rdata, serial) for rdata in rrset.rdatas])
+
+
 def soa_minimum(rdata: bytes) -> int:
     """The MINIMUM field of a SOA's rdata: with the SOA's TTL it bounds negative answers (RFC 2308, RFC 9077)."""
     return int.from_bytes(rdata[-4:], "big")

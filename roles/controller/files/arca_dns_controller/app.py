@@ -17,13 +17,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from arca_dns import __version__
+from arca_dns.access.api_keys import ApiKeys
 from arca_dns.documents import ZoneSettings, utc
 from arca_dns.git_import import GitImport
 from arca_dns.lease import Lease
 from arca_dns.service import Service
 
 from . import models, problem
-from .auth import Authentication, KeyRing
+from .auth import Authentication, KeyRing, StoredKeys
 from .config import ONE_MACHINE, ControllerConfig
 from .feed import HeadFeed
 from .imports import ImportRounds
@@ -105,14 +106,16 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.context = Context(config, service, feed, metrics, utc(clock()), lease)
+    keys = ApiKeys(service.store, clock)
+    stored = StoredKeys(keys)
+    app.state.context = Context(config, service, feed, metrics, utc(clock()), lease, keys, stored)
     app.include_router(operations.root)
     app.include_router(api_router())
     problem.install(app)
     metrics.watch_edges(service.edges)
     # The last one added is the first that a request meets.
     app.add_middleware(BodyLimit, limit=config.api.body_limit)
-    app.add_middleware(Authentication, keys=KeyRing(config.api.keys))
+    app.add_middleware(Authentication, keys=KeyRing(config.api.keys), stored=stored)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(Observation, metrics=metrics)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

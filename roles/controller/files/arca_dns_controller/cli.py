@@ -24,7 +24,7 @@ from arca_dns.store.memory import MemoryStore
 from . import log
 from .app import create_app
 from .auth import hash_key
-from .commands import backup, collecting, db, exporting, fsck, importing, keys, migrate, zone
+from .commands import backup, collecting, db, exporting, fsck, importing, keys, migrate, token, zone
 from .commands.shared import DEFAULT_CONFIG, ConfigOption, fail, one_line
 from .config import ControllerConfig, read
 from .server import serve as run_server
@@ -41,6 +41,7 @@ app.add_typer(key_app, name="key")
 app.add_typer(zone.app, name="zone")
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(token.app, name="token")
 app.command("migrate")(migrate.migrate)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

@@ -25,7 +25,7 @@ from .second_check import words_of
 #: An absolute path, as text: what is relative would depend on where the daemon was started.
 AbsolutePath = Annotated[str, Pattern(r"/.*[^/]", "an absolute path of a file or folder")]
 STATE = "/var/lib/arca-dns/controller"
-Role = Literal["admin", "editor", "viewer", "agent"]
+Role = Literal["admin", "editor", "viewer", "agent", "acme"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -367,6 +367,49 @@ class EdgeList(_Given):
     edges: list[dict[str, Any]]
 
 
+class KeyLimits(_Sent):
+    """What a key is limited to; a list that is empty limits nothing."""
+
+    zones: list[str] = Field([], description="`example.com`, `*.example.com` (all below it).")
+    names: list[str] = Field([], description="`www`, `@`, `*.dyn`, `_acme-challenge.*`, `www.example.com.`")
+    types: list[str] = Field([], description="Record types.", examples=[["TXT"]])
+
+
+class KeyIn(_Sent):
+    """A new API key."""
+
+    name: str = Field(examples=["pipeline"])
+    role: Literal["admin", "editor", "viewer", "agent", "acme"]
+    limits: KeyLimits | None = None
+    expires: str | None = Field(None, description="ISO 8601 with its zone.", examples=["2028-01-31T00:00:00Z"])
+
+
+class Key(_Given):
+    """An API key without its secret."""
+
+    id: str
+    name: str
+    role: str
+    limits: dict[str, list[str]]
+    created: str
+    created_by: str
+    expires: str | None
+    until: str | None = Field(description="How long the secret before the last rotation stays valid.")
+    last_used: str | None = Field(description="To within an hour.")
+
+
+class KeyMade(Key):
+    """The same with the secret, which is not to be had again."""
+
+    key: str
+
+
+class KeyList(_Given):
+    """The API keys that the store holds."""
+
+    keys: list[Key]
+
+
 class ImportPlace(_Given):
     """Where a pushed zone file is wrong."""
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -50,18 +50,27 @@ class Content:
 
 
 class ZoneFilter:
-    """Which zones a list shows; *waiting* are the zones that have a problem."""
+    """Which zones a list shows; *waiting* are the zones that have a problem, *sees* says which the caller may see."""
 
-    def __init__(self, name: str, dnssec: bool | None, problem: bool | None, waiting: Collection[bytes]) -> None:
+    def __init__(
+        self,
+        name: str,
+        dnssec: bool | None,
+        problem: bool | None,
+        waiting: Collection[bytes],
+        sees: Callable[[bytes], bool],
+    ) -> None:
         self._pattern = None if not name else Pattern(name if name.endswith((".", "*")) else f"{name}.")
         self._dnssec = dnssec
         self._problem = problem
         self._waiting = waiting
+        self._sees = sees
 
     def __call__(self, zone: bytes, settings: ZoneSettings) -> bool:
         """Whether *zone* is shown."""
         return (
-            (self._pattern is None or self._pattern.fits(names.to_text(zone)))
+            self._sees(zone)
+            and (self._pattern is None or self._pattern.fits(names.to_text(zone)))
             and self._dnssec in (None, settings.dnssec)
             and self._problem in (None, zone in self._waiting)
         )
@@ -185,7 +194,7 @@ def zone_document(body: ZoneIn, zone: bytes) -> Content:
         error.places = tuple(_singular(place, single) for place in error.places)
         raise
     if body.soa is not None and body.soa.serial is not None:
-        rrsets = tuple(_with_serial(one, body.soa.serial) if one.rdtype == rr.SOA else one for one in rrsets)
+        rrsets = tuple(rr.with_serial(one, body.soa.serial) for one in rrsets)
     return Content(zone, rrsets, lines)
 
 
@@ -222,10 +231,6 @@ def _soa(soa: SoaIn | None, zone: bytes) -> Soa | None:
         minimum=soa.minimum,
         ttl=soa.ttl,
     )
-
-
-def _with_serial(soa: rr.RRset, serial: int) -> rr.RRset:
-    return rr.RRset.of(soa.owner, soa.rdtype, soa.ttl, [rr.soa_with_serial(data, serial) for data in soa.rdatas])
 
 
 def settings_of(given: dict[str, object] | None, *, dnssec: bool) -> ZoneSettings:

@@ -68,6 +68,7 @@ class Scheduler:
         self._fence: int | None = None  # of the tenure that the times below are of
         self._due: dict[str, float] = {}
         self._leads = False
+        self._idle = False  # the worker found no lease when it looked last; it sleeps until it is woken
         self._told = False
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -94,7 +95,9 @@ class Scheduler:
         """Take the lease, or renew it; a failure is logged, never raised."""
         led = self._leads
         try:
-            fence = self._lease.fence if led and self._lease.renew() else self._lease.acquire()
+            if not led or not self._lease.renew():
+                self._lease.acquire()
+            fence = self._lease.fence  # none also where the store took longer than the lease lasts
             self._told = False
         except StoreUnavailable as error:
             fence = self._lease.fence
@@ -113,7 +116,7 @@ class Scheduler:
         self._metrics.leader.set(self._leads)
         if fence is not None:
             self._metrics.lease_fence.set(fence)
-        if self._leads != led:
+        if self._leads != led or (self._leads and self._idle):
             self._wake.set()
 
     def _keep(self) -> None:
@@ -143,6 +146,7 @@ class Scheduler:
         if self._first is not None and self._do(self._first, None):
             self._first = None
         fence = self._lease.fence
+        self._idle = fence is None
         if fence is None:
             return None if self._first is None else self._first.interval
         if fence != self._fence:
@@ -175,6 +179,8 @@ class Scheduler:
         return outcome == "ok"
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while True:
             self._wake.clear()
+            if self._stop.is_set():  # asked after the clearing: stop() sets this first, then wakes
+                return
             self._wake.wait(self.round())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from arca_dns.dnssec.keys import generate_keys
 from arca_dns.dnssec.signer import sign_zone
 from arca_dns.dnssec.verifier import verify_zone
 from arca_dns.dnssec.window import epoch_of
+from arca_dns.dnssec.workers import Serial
 from arca_dns.errors import ArcaError, Place, VerificationFailed
 from arca_dns.zone import names, tree
 from arca_dns.zone.tree import Blobs, Tree, ZoneRoot
@@ -33,16 +33,13 @@ SPREAD = (
 )
 
 
-class Pickled:
+class Pickled(Serial):
     """Workers that get everything through pickles, as processes do."""
 
     def run(self, start: Callable[[], Callable[[Any], Any]], pieces: Iterable[Any]) -> Iterator[Any]:
         works = [pickle.loads(pickle.dumps(start))() for _worker in range(2)]
         for i, piece in enumerate(pieces):
             yield pickle.loads(pickle.dumps(works[i % 2](pickle.loads(pickle.dumps(piece)))))
-
-    def together(self) -> AbstractContextManager[Pickled]:
-        return nullcontext(self)
 
 
 @pytest.fixture(autouse=True)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
 
 from arca_dns.dnssec.envelope import MasterKey
 from arca_dns.dnssec.keystore import DirectoryKeyStore
-from arca_dns.dnssec.workers import SERIAL
+from arca_dns.dnssec.workers import SERIAL, Serial
 from arca_dns.publish import publisher
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
@@ -27,7 +26,7 @@ BIG = parse("$ORIGIN big.\n$TTL 300\n@ SOA ns1 h 1 2 3 4 5\n@ NS ns1\nns1 A 192.
 SMALL = parse("$ORIGIN small.\n$TTL 300\n@ SOA ns1 h 1 2 3 4 5\n@ NS ns1\nns1 A 192.0.2.1\n")
 
 
-class Held:
+class Held(Serial):
     """Workers that hold runs of many leaves up until they are let go."""
 
     def __init__(self) -> None:
@@ -40,9 +39,6 @@ class Held:
             self.begun.set()
             assert self.go.wait(30)
         return SERIAL.run(start, pieces)
-
-    def together(self) -> AbstractContextManager[Held]:
-        return nullcontext(self)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any
 from ..._deps import dulwich
 from ...errors import ZoneTextError
 from ...zone import rr, text
-from ..base import ABSENT, Json, JsonObject, Transaction
+from ..base import Json, JsonObject, Transaction, revision_of
 from . import layout
 from .repository import Repository
 from .store import Addition, GitStore
@@ -91,7 +91,7 @@ def _compare(store: GitStore, repository: Repository, head: bytes, commit: bytes
         if zone is None:
             continue
         held = store.get(f"zone/{zone}")
-        found.preconditions[f"zone/{zone}"] = ABSENT if held is None else held.revision
+        found.preconditions[f"zone/{zone}"] = revision_of(held)
         version = None if held is None else str(held.value.get("version"))
         pushed = authors.get(path) or _pushed(repository, commit)
         report = _report(zone, path, item, pushed, version)
@@ -114,15 +114,7 @@ def _same_zone(repository: Repository, one: bytes | None, other: bytes | None) -
         zones = [text.parse(repository.read(item).data) for item in (one, other)]
     except ZoneTextError:
         return False
-    first, second = (
-        [
-            (rrset.owner, rrset.rdtype, rrset.ttl, [rr.soa_with_serial(data, 0) for data in rrset.rdatas])
-            if rrset.rdtype == rr.SOA
-            else rrset
-            for rrset in zone.rrsets
-        ]
-        for zone in zones
-    )
+    first, second = ([rr.with_serial(rrset, 0) for rrset in zone.rrsets] for zone in zones)
     return first == second
 
 

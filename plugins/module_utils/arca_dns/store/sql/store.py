@@ -121,10 +121,10 @@ class SqlStore:
         """Apply *transaction* durably; returns the new revision. Raises ``Conflict``."""
         validate(transaction)
         texts = {key: encode(value) for key, value in transaction.writes.items()}
-        blobs = self._blob_rows(transaction.blobs)
-        if sum(map(len, transaction.blobs.values())) > _WITH_COMMIT_OCTETS:
+        ahead = sum(map(len, transaction.blobs.values())) > _WITH_COMMIT_OCTETS
+        if ahead:
             self.write_blobs(transaction.blobs)
-            blobs = []
+        blobs = [] if ahead else self._blob_rows(transaction.blobs)
         deletions = self._tables.deletions
 
         def work(connection: sqlalchemy.Connection) -> int:

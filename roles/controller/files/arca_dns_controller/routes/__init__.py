@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import bulk, deleted, edges, imports, operations, publication, rrsets, search, versions, zones
+from . import bulk, deleted, edges, imports, keys, operations, publication, rrsets, search, versions, zones
 
 
 def api_router() -> APIRouter:
     """Everything below ``/api/v1``."""
     router = APIRouter(prefix="/api/v1")
-    for module in (zones, deleted, bulk, rrsets, search, versions, publication, edges, imports, operations):
+    for module in (zones, deleted, bulk, rrsets, search, versions, publication, edges, imports, keys, operations):
         router.include_router(module.router)
     return router
 

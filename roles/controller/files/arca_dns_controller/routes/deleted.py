@@ -21,7 +21,7 @@ router = APIRouter(tags=["versions"])
 
 @router.get("/deleted-zones", responses=answers(models.DeletedZoneList), response_model=None)
 def list_deleted_zones(
-    _principal: Reader,
+    principal: Reader,
     service: Zones,
     after: Annotated[str, Query(description="The zone behind which the page begins.")] = "",
     limit: Limit = 100,
@@ -29,7 +29,8 @@ def list_deleted_zones(
     """List the deleted zones that can come back, a page at a time."""
     found = service.deleted_zones(reading.zone_name(after) if after else None, limit)
     following = found[-1].name if len(found) == limit else None
-    return JSONResponse({"zones": [render.deleted(item) for item in found], "next": following})
+    seen = [item for item in found if principal.sees(names.from_text(item.name))]
+    return JSONResponse({"zones": [render.deleted(item) for item in seen], "next": following})
 
 
 @router.post("/zones/{zone}/undelete", responses=answers(models.Written, 201), response_model=None, status_code=201)

@@ -10,7 +10,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
 
-from .. import models
+from arca_dns.store.base import Json, JsonObject
+
+from .. import models, reading
+from ..auth import Principal
 from .shared import Edge, Reader, Zones, answers
 
 router = APIRouter(tags=["edges"])
@@ -18,9 +21,23 @@ EdgeName = Annotated[str, Path(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", exam
 
 
 @router.get("/edges", responses=answers(models.EdgeList), response_model=None)
-def list_edges(_principal: Reader, service: Zones) -> Response:
+def list_edges(principal: Reader, service: Zones) -> Response:
     """List the latest attestation of each edge."""
-    return JSONResponse({"edges": service.edges()})
+    found = service.edges()
+    if principal.limits.limited:
+        found = [_seen(edge, principal) for edge in found]
+    return JSONResponse({"edges": found})
+
+
+def _seen(edge: JsonObject, principal: Principal) -> JsonObject:
+    """What *edge* attests of the zones that the key may see."""
+    zones = edge.get("zones")
+    shown: list[Json] = [
+        one
+        for one in (zones if isinstance(zones, list) else [])
+        if isinstance(one, dict) and principal.sees(reading.zone_name(str(one.get("name"))))
+    ]
+    return {**edge, "zones": shown}
 
 
 @router.put("/edges/{edge}/attestation", responses=answers(status=204), response_model=None, status_code=204)

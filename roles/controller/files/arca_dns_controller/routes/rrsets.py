@@ -20,7 +20,7 @@ from arca_dns.zone.changes import Amend, Change
 from .. import models, reading, render
 from ..auth import Principal
 from ..middleware import segment
-from .shared import IF_MATCH, NOT_MODIFIED, Limit, Options, Owner, Reader, Writer, ZoneName, Zones, answers, told
+from .shared import IF_MATCH, NOT_MODIFIED, Changer, Limit, Options, Owner, Reader, ZoneName, Zones, answers, told
 
 router = APIRouter(tags=["rrsets"])
 Type = Annotated[str, Path(description="A mnemonic, or TYPE and a number.", examples=["A"])]
@@ -92,7 +92,7 @@ def put_rrset(
     type: Type,  # noqa: A002
     body: models.RRsetIn,
     options: Options,
-    principal: Writer,
+    principal: Changer,
     service: Zones,
     request: Request,
 ) -> Response:
@@ -115,7 +115,7 @@ def delete_rrset(
     owner: Owner,
     type: Type,  # noqa: A002
     options: Options,
-    principal: Writer,
+    principal: Changer,
     service: Zones,
     request: Request,
 ) -> Response:
@@ -128,7 +128,7 @@ def delete_rrset(
 
 @router.post("/zones/{zone}/changes", responses=answers(models.Written), response_model=None, openapi_extra=IF_MATCH)
 def change_zone(
-    zone: ZoneName, body: models.ChangesIn, options: Options, principal: Writer, service: Zones, request: Request
+    zone: ZoneName, body: models.ChangesIn, options: Options, principal: Changer, service: Zones, request: Request
 ) -> Response:
     """Change several RRsets in one version, all or none."""
     name = reading.zone_of(zone)
@@ -155,5 +155,6 @@ def _write(
         reason=options.reason,
         dry_run=options.dry_run,
         force=options.force,
+        permit=principal.permit,
     )
     return render.written(told(action, principal, zone, outcome, options))

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 
 from arca_dns.finding import Position, Query as Wanted, search
 from arca_dns.zone import rdata
+from arca_dns.zone.tree import ZoneRoot
 
 from .. import models, render
 from .shared import Limit, Reader, Zones, answers
@@ -21,7 +22,7 @@ router = APIRouter(tags=["rrsets"])
 
 @router.get("/search", responses=answers(models.SearchAnswer), response_model=None)
 def search_zones(
-    _principal: Reader,
+    principal: Reader,
     service: Zones,
     name: Annotated[
         str, Query(max_length=1024, description="A whole name; `*` stands for anything.", examples=["www.*"])
@@ -44,5 +45,9 @@ def search_zones(
     So a page may hold fewer than `limit`, or nothing: there is more as long as `next` is not `null`.
     """
     wanted = Wanted(name, rdata.type_from_text(type) if type else None, value)
-    page = search(wanted, service.zone_names, service.opened, Position.of(after) if after else None, limit)
+
+    def opened(zone: bytes) -> tuple[ZoneRoot, int] | None:
+        return service.opened(zone) if principal.sees(zone) else None
+
+    page = search(wanted, service.zone_names, opened, Position.of(after) if after else None, limit)
     return JSONResponse(render.found(page))

@@ -11,11 +11,13 @@ from typing import Annotated, Any, cast
 import structlog
 from fastapi import Depends, Path, Query, Request
 
+from arca_dns.access.api_keys import ApiKeys
+from arca_dns.access.roles import Action
 from arca_dns.lease import Lease
 from arca_dns.service import Outcome, Service
 from arca_dns.zone import names
 
-from ..auth import Action, Principal, allow
+from ..auth import Principal, StoredKeys, allow
 from ..config import ControllerConfig
 from ..feed import HeadFeed
 from ..metrics import Metrics
@@ -34,6 +36,8 @@ class Context:
     metrics: Metrics
     started: str
     lease: Lease
+    keys: ApiKeys
+    stored_keys: StoredKeys
 
 
 async def _context(request: Request) -> Context:
@@ -48,6 +52,8 @@ Ctx = Annotated[Context, Depends(_context)]
 Zones = Annotated[Service, Depends(_service)]
 Reader = Annotated[Principal, Depends(allow(Action.READ))]
 Writer = Annotated[Principal, Depends(allow(Action.WRITE))]
+Changer = Annotated[Principal, Depends(allow(Action.CHANGE))]
+Manager = Annotated[Principal, Depends(allow(Action.MANAGE))]
 Follower = Annotated[Principal, Depends(allow(Action.FOLLOW))]
 Edge = Annotated[Principal, Depends(allow(Action.ATTEST))]
 Options = Annotated[WriteOptions, Depends()]

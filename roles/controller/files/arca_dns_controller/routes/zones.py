@@ -42,7 +42,7 @@ Strip = Annotated[bool, Query(description="Leave out what signing makes: RRSIG, 
 
 @router.get("/zones", responses=answers(models.ZoneList), response_model=None)
 def list_zones(
-    _principal: Reader,
+    principal: Reader,
     service: Zones,
     after: Annotated[str, Query(description="The zone behind which the page begins.")] = "",
     limit: Limit = 100,
@@ -55,8 +55,9 @@ def list_zones(
 ) -> Response:
     """List zones, a page at a time. With filters a page may be short: there is more as long as `next` is not `null`."""
     behind = reading.zone_name(after) if after else None
-    if name or dnssec is not None or problem is not None:
-        wanted = reading.ZoneFilter(name, dnssec, problem, service.waiting_zones() if problem is not None else ())
+    if name or dnssec is not None or problem is not None or principal.limits.limited:
+        waiting = service.waiting_zones() if problem is not None else ()
+        wanted = reading.ZoneFilter(name, dnssec, problem, waiting, principal.sees)
         found, last = service.find_zones(wanted, behind, limit)
         following = None if last is None else names.to_text(last)
     else:
@@ -94,7 +95,7 @@ def create_zone_from_file(
 ) -> Response:
     """Create a zone from a zone file."""
     zone = reading.zone_name(origin) if origin else None
-    if large.is_large(context.config, body):
+    if large.is_large(context.config, body) and not principal.limits.limited:
         settings = reading.settings_of(None, dnssec=context.config.dnssec.enabled)
         task = large.Write(body, zone, strip_dnssec, settings, None, principal.name, options)
         return _write_large(task, context, "zone created")
@@ -105,6 +106,7 @@ def create_zone_from_file(
 def _create(
     content: reading.Content, body: models.ZoneIn | None, options: Options, principal: Writer, context: Ctx
 ) -> Response:
+    principal.enter(content.name)
     outcome = context.service.create_zone(
         content.name,
         content.whole,
