@@ -45,6 +45,19 @@ Zones, their versions, and what is published of them. Every path but `health` an
 Writes need `If-Match` with the zone's ETag; with `dry_run` they answer the plan and write nothing.
 """
 
+#: What a client may do next with a zone that it created: OpenAPI links.
+_AFTER_CREATE = (
+    "get_zone",
+    "replace_zone",
+    "get_zone_file",
+    "change_zone",
+    "put_rrset",
+    "list_versions",
+    "get_ds",
+    "delete_zone",
+    "undelete",
+)
+
 
 def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[], float] = time.time) -> FastAPI:
     """The application on *service*, which stays the caller's to close."""
@@ -142,5 +155,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
         found["security"] = [{"bearer": []}, {"key": []}]
         for path in ("/api/v1/health", "/api/v1/ready"):
             found["paths"][path]["get"]["security"] = []
+        made = found["paths"]["/api/v1/zones"]["post"]["responses"]["201"]
+        made["links"] = {
+            name: {"operationId": name, "parameters": {"zone": "$request.body#/name"}} for name in _AFTER_CREATE
+        }
         app.openapi_schema = found
     return app.openapi_schema

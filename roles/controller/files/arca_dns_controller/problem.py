@@ -18,6 +18,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from arca_dns import errors
 from arca_dns.errors import ArcaError, Place
@@ -170,7 +171,7 @@ def _pointer(path: Sequence[str | int]) -> str:
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
 
 
-def _of_http(_request: Request, error: Exception) -> JSONResponse:
+def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     return http_problem(error)
 
@@ -181,7 +182,21 @@ def http_problem(error: HTTPException) -> JSONResponse:
     code = _HTTP_CODES.get(error.status_code, title.lower().replace(" ", "-"))
     response = _respond(error.status_code, code, title, str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """What the path takes: the framework names the methods of its first route only (RFC 9110 section 10.2.1)."""
+    scope = {"type": "http", "path": request.scope["path"], "root_path": "", "headers": []}
+    tried = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+    routes = request.app.router.routes
+    return {
+        method
+        for method in tried
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    }
 
 
 def _of_bugs(_request: Request, error: Exception) -> JSONResponse:
