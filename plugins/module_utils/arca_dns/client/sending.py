@@ -254,13 +254,13 @@ def problem(error: urllib.error.HTTPError, host: str) -> ArcaError:
 
 
 def kinds() -> dict[str, type[ArcaError]]:
-    """Every class of the error tree that is made from a message and places, by its code."""
+    """Every class of the library's error tree that is made from a message and places, by its code."""
     found: dict[str, type[ArcaError]] = {}
     waiting: list[type[ArcaError]] = [ArcaError]
     while waiting:
         kind = waiting.pop()
         waiting.extend(kind.__subclasses__())
-        if kind is not StaleVersion:
+        if kind is not StaleVersion and kind.__module__ == ArcaError.__module__:
             found[kind.code] = kind
     return found
 

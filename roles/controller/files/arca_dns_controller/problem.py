@@ -173,7 +173,10 @@ def _pointer(path: Sequence[str | int]) -> str:
 
 def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
-    return http_problem(error)
+    response = http_problem(error)
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return response
 
 
 def http_problem(error: HTTPException) -> JSONResponse:
@@ -182,8 +185,6 @@ def http_problem(error: HTTPException) -> JSONResponse:
     code = _HTTP_CODES.get(error.status_code, title.lower().replace(" ", "-"))
     response = _respond(error.status_code, code, title, str(error.detail))
     response.headers.update(error.headers or {})
-    if error.status_code == 405:
-        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
     return response
 
 
