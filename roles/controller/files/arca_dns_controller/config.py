@@ -94,12 +94,9 @@ class Api:
     def __post_init__(self) -> None:
         places = []
         try:
-            host, _port = self.address()
+            self.address()
         except ValueError as error:
             places.append(Place(str(error), pointer="listen"))
-        else:
-            if not self.keys and not ipaddress.ip_address(host).is_loopback:
-                places.append(Place("must have a key when the API listens beyond loopback", pointer="keys"))
         for index, text in enumerate(self.trusted_proxies):
             try:
                 ipaddress.ip_network(text)

@@ -122,6 +122,8 @@ def serve(config: ControllerConfig, reread: Callable[[], ControllerConfig]) -> N
     Raises ``ArcaError`` if it cannot start.
     A backend that does not answer is no reason not to start: requests get 503 until it does.
     """
+    if config.api.tls.cert_file is None and not ipaddress.ip_address(config.api.address()[0]).is_loopback:
+        log.warning("the API listens beyond loopback without TLS: keys can be read on their way (api.tls)")
     certificate = None if config.api.tls.cert_file is None else Certificate(config.api.tls)
     service = open_service(config, wait=True)
     try:
