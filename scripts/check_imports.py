@@ -62,11 +62,12 @@ ALLOWED: dict[str, set[str]] = {
     "ansible": SERVICE | {"client"},
 }
 DAEMONS = {
+    "arca_dns_cli": Path("roles/controller/files/arca_dns_cli"),
     "arca_dns_controller": Path("roles/controller/files/arca_dns_controller"),
     "arca_dns_agent": Path("roles/agent/files/arca_dns_agent"),
     "arca_dns_health": Path("roles/health_check/files/arca_dns_health"),
 }
-EXTRAS = {"arca_dns_controller": "controller", "arca_dns_agent": "agent", "arca_dns_health": "health"}
+EXTRAS = {name: name.removeprefix("arca_dns_") for name in DAEMONS}
 # Import names that are not the package's name in lower case with underscores.
 IMPORT_NAMES = {"pyyaml": {"yaml"}, "dnspython": {"dns"}, "fastapi": {"fastapi", "starlette"}}
 FORBIDDEN_IN_PLUGINS = {"subprocess", "importlib", "multiprocessing.pool", "fastapi", "uvicorn", "typer", "httpx"}

@@ -15,6 +15,7 @@ VERSION_FILES = {
     "galaxy.yml": r"(?m)^version: (\S+)$",
     "plugins/module_utils/arca_dns/__init__.py": r'(?m)^__version__ = "([^"]+)"$',
     "roles/controller/files/arca_dns_controller/__init__.py": r'(?m)^__version__ = "([^"]+)"$',
+    "roles/controller/files/arca_dns_cli/__init__.py": r'(?m)^__version__ = "([^"]+)"$',
     "roles/agent/files/arca_dns_agent/__init__.py": r'(?m)^__version__ = "([^"]+)"$',
     "roles/health_check/files/arca_dns_health/__init__.py": r'(?m)^__version__ = "([^"]+)"$',
 }

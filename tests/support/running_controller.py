@@ -101,6 +101,7 @@ class Controller:
         settings: dict[str, object] = {
             "api": {
                 "listen": f"127.0.0.1:{self.port}",
+                "rate": {"read_per_second": 0, "write_per_second": 0},
                 "keys": [{"name": "admin", "role": "admin", "sha256": hashlib.sha256(KEY.encode()).hexdigest()}],
             },
             "backend": {"type": kind, kind: options},

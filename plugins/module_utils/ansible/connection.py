@@ -16,8 +16,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
 from ..arca_dns.client.base import Client
-from ..arca_dns.client.http import HttpClient, make_opener
+from ..arca_dns.client.http import HttpClient
 from ..arca_dns.client.open import LocalFiles, open_local
+from ..arca_dns.client.sending import make_opener
 from ..arca_dns.errors import ConfigError
 
 #: Who wrote a version, where no controller knows it from an API key.

@@ -10,6 +10,7 @@ language (HTTP status, ``fail_json``, exit code) and never inspects messages.
 
     ArcaError
     ├── InputError               what the caller sent is wrong (places say where)
+    │   ├── LimitExceeded        more than the controller is set to hold
     │   ├── BadName              a domain name that is none
     │   ├── ZoneTextError        a zone file or record value that does not parse
     │   ├── ChecksFailed         a zone that breaks the rules of DNS or of its settings
@@ -76,6 +77,12 @@ class InputError(ArcaError):
     """What the caller sent is wrong; ``places`` says where."""
 
     code = "invalid-input"
+
+
+class LimitExceeded(InputError):
+    """More zones, records or values than the controller is set to hold."""
+
+    code = "limit-exceeded"
 
 
 class BadName(InputError):

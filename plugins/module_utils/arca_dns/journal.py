@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 from . import ulid
 from .documents import utc
 from .store.base import Document, JsonObject, Store, Transaction
 from .zone import names, rr
-from .zone.changes import Plan
+from .zone.changes import Plan, counts
 
 PREFIX = "journal/"
 #: How many RRsets an entry names.
@@ -112,12 +113,11 @@ def entry_document(
 
 def summary_of(plan: Plan) -> JsonObject:
     """How many RRsets an applied plan adds, changes and removes, the first :data:`NAMED`, and what was overruled."""
-    added = sum(diff.before is None for diff in plan.diffs)
-    removed = sum(diff.after is None for diff in plan.diffs)
-    named = [f"{names.to_text(diff.owner)} {rr.type_text(diff.rdtype)}" for diff in plan.diffs[:NAMED]]
+    added, changed, removed = counts(plan.diffs)
+    named = [f"{names.to_text(diff.owner)} {rr.type_text(diff.rdtype)}" for diff in islice(plan.diffs, NAMED)]
     told: JsonObject = {
         "added": added,
-        "changed": len(plan.diffs) - added - removed,
+        "changed": changed,
         "removed": removed,
         "rrsets": list(named),
     }

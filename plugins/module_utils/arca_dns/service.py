@@ -47,7 +47,7 @@ from .retention import Retained, Retention, Rules
 from .store.base import JsonObject, Store, Transaction
 from .store.common import everything
 from .store.fenced import Fence, FencedStore
-from .writing import Create, Delete, Edit, Operation, Permit, Planner, Prepared, Replace, Rollback, Undelete
+from .writing import Create, Delete, Edit, Limits, Operation, Permit, Planner, Prepared, Replace, Rollback, Undelete
 from .zone import names, rr
 from .zone.changes import Amend, Change, Content, Plan, RRsetDiff, tree_diffs
 from .zone.content import TreeView
@@ -159,6 +159,7 @@ class Service:
         second_checks: SecondChecks | None = None,
         workers: Workers = SERIAL,
         progress: ZoneProgress | None = None,
+        limits: Limits | None = None,
     ) -> None:
         checks = second_checks or NoChecks()
         self._fenced = FencedStore(store)
@@ -180,7 +181,7 @@ class Service:
             workers=workers,
             progress=progress,
         )
-        self._planner = Planner(store, keystore, self.publisher, self._policy, checks, clock)
+        self._planner = Planner(store, keystore, self.publisher, self._policy, checks, clock, limits or Limits())
         self._retention = Retention(self._store, keystore, self.publisher, history or Rules(), clock)
 
     @property

@@ -32,7 +32,7 @@ from .documents import (
     version_key,
     zone_key,
 )
-from .errors import AlreadyExists, ChecksFailed, InputError, MissingBlob, NotFound, Place, StaleVersion
+from .errors import AlreadyExists, ChecksFailed, InputError, LimitExceeded, MissingBlob, NotFound, Place, StaleVersion
 from .journal import entry_document, summary_of
 from .publish.head import mass_removal
 from .publish.publisher import Publisher, load_source, next_serial
@@ -45,6 +45,8 @@ from .zone.changes import (
     Content,
     Plan,
     RRsetDiff,
+    crowded,
+    growth,
     judge,
     plan_changes,
     plan_replace,
@@ -129,6 +131,27 @@ _KINDS: Mapping[type, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a controller holds; 0 is no limit. *values* is records in one RRset."""
+
+    zones: int = 0
+    records: int = 0
+    values: int = 0
+
+    def check(self, name: bytes, diffs: Sequence[RRsetDiff], before: int) -> None:
+        """Raise :class:`LimitExceeded` where *diffs* make too much of a zone that has *before* records."""
+        places: list[Place] = []
+        if self.records and before + growth(diffs) > self.records:
+            count = before + growth(diffs)
+            places.append(Place(f"the zone would have {count} records; {self.records} are allowed"))
+        for diff in crowded(diffs, self.values) if self.values else ():
+            what = f"{names.to_text(diff.owner)} {rr.type_text(diff.rdtype)}"
+            places.append(Place(f"{what} would have more than {self.values} values"))
+        if places:
+            raise LimitExceeded(f"zone {names.to_text(name)} would be too large", places)
+
+
+@dataclass(frozen=True, slots=True)
 class Documents:
     """What a transaction demands, writes and deletes."""
 
@@ -162,7 +185,9 @@ class Planner:
         policy: Policy,
         second_checks: SecondChecks,
         clock: Callable[[], float],
+        limits: Limits,
     ) -> None:
+        self._limits = limits
         self._store = store
         self._keystore = keystore
         self._publisher = publisher
@@ -261,7 +286,12 @@ class Planner:
         if self._store.get(zone_key(name)) is not None:
             raise AlreadyExists(f"zone {names.to_text(name)} exists already; replace it with its version instead")
         old = ZoneRoot.empty(blobs, name)
+        if self._limits.zones and len(self._publisher.catalog(blobs)) >= self._limits.zones:
+            raise LimitExceeded(
+                f"zone {names.to_text(name)} would be one too many: {self._limits.zones} zones are allowed"
+            )
         diffs, new = plan_replace(blobs, old, operation.rrsets)
+        self._limits.check(name, diffs, 0)
         warnings = self._check(TreeView(new), None, operation.lines, settings)
         plan = Plan(name, None, diffs, warnings, ())
         now = self._clock()
@@ -301,6 +331,7 @@ class Planner:
             self._accept(wanted)
         old = ZoneRoot.load(blobs, source.root)
         diffs = compute(old)
+        self._limits.check(name, diffs, source.records)
         if not diffs and wanted == held:
             return Prepared(Plan(name, source.version, (), (), ()), source.version, source.serial, None)
         view = Overlay(TreeView(old), _edits(diffs))

@@ -46,11 +46,13 @@ def controller(folder: Path) -> Iterator[str]:
         assert thread.is_alive(), "the controller does not start"
         assert time.monotonic() < deadline, "the controller does not start in time"
         time.sleep(0.005)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(30)
-    listener.close()
-    service.close()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
+        service.close()
 
 
 @pytest.fixture(scope="module")

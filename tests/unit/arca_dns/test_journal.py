@@ -43,8 +43,7 @@ def journal(store: MemoryStore, clock: Clock) -> Journal:
 
 @pytest.fixture
 def service(store: MemoryStore, clock: Clock) -> Service:
-    made = Service(store, MemoryKeyStore(), HeadKey.generate(), clock=clock, history=Rules(journal_days=2))
-    return made
+    return Service(store, MemoryKeyStore(), HeadKey.generate(), clock=clock, history=Rules(journal_days=2))
 
 
 def create(service: Service, name: str = "example.com.") -> str:

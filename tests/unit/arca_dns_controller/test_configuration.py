@@ -34,10 +34,20 @@ def test_an_empty_file_is_a_good_one() -> None:
     assert str(config.publish.head_public_key_file) == "/var/lib/arca-dns/controller/head.pub"
 
 
-def test_an_api_beyond_loopback_needs_a_key() -> None:
-    assert problems("api: {listen: '0.0.0.0:8053'}") == {
-        "api.keys": "must have a key when the API listens beyond loopback"
-    }
+@pytest.mark.parametrize(
+    ("api", "pointer"),
+    [
+        ("tls: {cert_file: /a}", "api.tls.key_file"),
+        ("tls: {key_file: /a}", "api.tls.cert_file"),
+        ("tls: {client_ca_file: /a}", "api.tls.client_ca_file"),
+        ("tls: {minimum_version: '1.1'}", "api.tls.minimum_version"),
+        ("trusted_proxies: [proxy.example]", "api.trusted_proxies[0]"),
+        ("trusted_proxies: [192.0.2.1/24]", "api.trusted_proxies[0]"),
+        ("rate: {read_per_second: -1}", "api.rate.read_per_second"),
+    ],
+)
+def test_what_cannot_be_is_named(api: str, pointer: str) -> None:
+    assert list(problems(f"api: {{{api}}}")) == [pointer]
 
 
 @pytest.mark.parametrize(

@@ -5,73 +5,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
+from controller_process import KEY, configuration, free_port, run, running
+
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "api.md"
-COMMAND = [sys.executable, "-c", "from arca_dns_controller.cli import main; main()"]
-KEY = "key-of-admin"
-
-
-def run(*arguments: str | Path, **options):  # type: ignore[no-untyped-def]
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False, **options
-    )
-
-
-def configuration(path: Path, port: int) -> Path:
-    path.mkdir(exist_ok=True)
-    file = path / "controller.yaml"
-    file.write_text(
-        f"""
-        api:
-          listen: 127.0.0.1:{port}
-          keys: [{{name: admin, role: admin, sha256: {hashlib.sha256(KEY.encode()).hexdigest()}}}]
-        backend: {{type: sqlite, sqlite: {{path: {path}/state.sqlite}}}}
-        dnssec: {{key_directory: {path}/keys, master_key_file: {path}/master.key}}
-        publish: {{head_key_file: {path}/head.key}}
-        """
-    )
-    return file
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        return int(sock.getsockname()[1])
-
-
-@contextlib.contextmanager
-def running(config: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A controller that has told systemd's socket that it is ready."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(folder / "notify"))
-        manager.settimeout(30)
-        process = subprocess.Popen(
-            [*COMMAND, "serve", "--config", str(config)],
-            env={**os.environ, "NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "60000000"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            told = set()
-            while "READY=1" not in told:
-                told.add(manager.recv(4096).decode())
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-            assert process.stderr is not None
-            process.stderr.close()
 
 
 def test_init_makes_what_is_missing_once(tmp_path: Path) -> None:

@@ -99,3 +99,9 @@ def test_a_version_that_is_not_there_is_not_found(api: Api, zone: str) -> None:
     problem(api("GET", f"/zones/{zone}/versions/{missing}"), 404, "not-found")
     problem(api.write("POST", f"/zones/{zone}/rollback", json={"version": missing}), 404, "not-found")
     problem(api("GET", f"/zones/{zone}/versions/x"), 422, "invalid-input")
+
+
+def test_a_method_that_a_path_does_not_take_is_answered_with_all_that_it_takes(api: Api, zone: str) -> None:
+    refused = api("PATCH", f"/zones/{zone}")
+    problem(refused, 405, "method-not-allowed")
+    assert refused.headers["Allow"] == "DELETE, GET, HEAD, PUT"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..store.base import Json
+from ..store.base import Json, JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,19 @@ class DeletedZone:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """A version that somebody wrote; *time* as above."""
+
+    version: str
+    parent: str | None
+    serial: int
+    records: int
+    actor: str
+    reason: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
 class Write:
     """How to write. *if_version* fences: the write fails with ``StaleVersion`` when the zone has moved on."""
 
@@ -145,8 +158,23 @@ class Client(Protocol):
     def zones(self) -> Iterator[ZoneState]:
         """Every zone, read page by page."""
 
-    def record_sets(self, name: str) -> list[RecordSet]:
-        """The current source content of a zone in canonical order, the SOA with its serial."""
+    def record_sets(self, name: str, version: str | None = None) -> list[RecordSet]:
+        """The source content of a zone, or of a version of it, in canonical order, the SOA with its serial."""
+
+    def zone_file(self, name: str) -> Iterator[str]:
+        """The current source content as a zone file, in pieces. Raises ``NotFound``."""
+
+    def versions(self, name: str) -> Iterator[Version]:
+        """Every version of a zone, deleted or not, oldest first, read page by page. Raises ``NotFound``."""
+
+    def diff(self, name: str, old: str, new: str | None = None) -> tuple[Difference, ...]:
+        """What changed from version *old* to *new*, or to the newest one. Raises ``NotFound``."""
+
+    def rollback(self, name: str, version: str, write: Write) -> Outcome:
+        """Go back to the content of *version*, in a new version. Raises ``NotFound``, ``StaleVersion``."""
+
+    def edges(self) -> list[JsonObject]:
+        """What each edge attested last."""
 
     def create_zone(
         self, name: str, content: ZoneContent, write: Write, settings: Mapping[str, Json] | None = None

@@ -5,17 +5,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from ..documents import ZoneSettings
 from ..errors import ArcaError, Place
 from ..service import Outcome as ServiceOutcome, Service, ZoneInfo
-from ..store.base import Json
-from ..zone import names, rdata
-from ..zone.changes import Change
+from ..store.base import Json, JsonObject
+from ..zone import names, rdata, text as zone_text
+from ..zone.changes import Change, RRsetDiff
 from ..zone.rr import DS, RRset, type_text
-from .base import DEFAULT_TTL, DeletedZone, Difference, Outcome, Plan, Record, RecordSet, Write, ZoneContent, ZoneState
+from .base import (
+    DEFAULT_TTL,
+    DeletedZone,
+    Difference,
+    Outcome,
+    Plan,
+    Record,
+    RecordSet,
+    Version,
+    Write,
+    ZoneContent,
+    ZoneState,
+)
 from .content import assemble
 
 
@@ -37,9 +49,45 @@ class LocalClient:
             yield from map(_state, page)
             after = page[-1].name
 
-    def record_sets(self, name: str) -> list[RecordSet]:
+    def record_sets(self, name: str, version: str | None = None) -> list[RecordSet]:
         """See :class:`~.base.Client`."""
-        return [_set(rrset) for rrset in self._service.rrsets(_name(name))]
+        return [_set(rrset) for rrset in self._service.rrsets(_name(name), version)]
+
+    def zone_file(self, name: str) -> Iterator[str]:
+        """See :class:`~.base.Client`."""
+        origin = _name(name)
+        yield from zone_text.render(origin, self._service.rrsets(origin))
+
+    def versions(self, name: str) -> Iterator[Version]:
+        """See :class:`~.base.Client`."""
+        after = ""
+        while page := self._service.versions(_name(name), after):
+            for one in page:
+                yield Version(one.version, one.parent, one.serial, one.records, one.actor, one.reason, one.time)
+            after = page[-1].version
+
+    def diff(self, name: str, old: str, new: str | None = None) -> tuple[Difference, ...]:
+        """See :class:`~.base.Client`."""
+        origin = _name(name)
+        return _differences(self._service.diff(origin, old, new or self._service.newest_version(origin)))
+
+    def rollback(self, name: str, version: str, write: Write) -> Outcome:
+        """See :class:`~.base.Client`."""
+        return _outcome(
+            self._service.rollback(
+                _name(name),
+                version,
+                if_version=write.if_version,
+                actor=self._actor,
+                reason=write.reason,
+                dry_run=write.dry_run,
+                force=write.force,
+            )
+        )
+
+    def edges(self) -> list[JsonObject]:
+        """See :class:`~.base.Client`."""
+        return self._service.edges()
 
     def create_zone(
         self, name: str, content: ZoneContent, write: Write, settings: Mapping[str, Json] | None = None
@@ -180,15 +228,19 @@ def _state(info: ZoneInfo) -> ZoneState:
     )
 
 
-def _outcome(outcome: ServiceOutcome) -> Outcome:
-    differences = [
+def _differences(diffs: Iterable[RRsetDiff]) -> tuple[Difference, ...]:
+    """Removals, changes, additions: as the API groups them."""
+    found = [
         Difference(None if diff.before is None else _set(diff.before), None if diff.after is None else _set(diff.after))
-        for diff in outcome.plan.diffs
+        for diff in diffs
     ]
-    # removals, changes, additions: as the API groups them
-    differences.sort(key=lambda one: (one.before is None, one.after is not None))
+    found.sort(key=lambda one: (one.before is None, one.after is not None))
+    return tuple(found)
+
+
+def _outcome(outcome: ServiceOutcome) -> Outcome:
     return Outcome(
-        Plan(tuple(differences), outcome.plan.warnings, outcome.plan.refusals),
+        Plan(_differences(outcome.plan.diffs), outcome.plan.warnings, outcome.plan.refusals),
         changed=outcome.changed,
         applied=outcome.applied,
         version=outcome.version,

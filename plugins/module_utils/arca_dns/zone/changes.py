@@ -179,18 +179,53 @@ def whole_zone(zone: ZoneRoot, *, gone: bool) -> Sequence[RRsetDiff]:
     return found if zone.stats().records > _HELD else tuple(found)
 
 
+def counts(diffs: Sequence[RRsetDiff]) -> tuple[int, int, int]:
+    """How many RRsets come, get others, and go."""
+    if isinstance(diffs, _WholeZone):
+        return (0, 0, len(diffs)) if diffs.gone else (len(diffs), 0, 0)
+    added = sum(diff.before is None for diff in diffs)
+    removed = sum(diff.after is None for diff in diffs)
+    return added, len(diffs) - added - removed, removed
+
+
+def growth(diffs: Sequence[RRsetDiff]) -> int:
+    """How many records more there are afterwards."""
+    if isinstance(diffs, _WholeZone):
+        return diffs.records()
+    return sum(_values(diff.after) - _values(diff.before) for diff in diffs)
+
+
+def crowded(diffs: Sequence[RRsetDiff], most: int) -> Iterator[RRsetDiff]:
+    """Those that leave an RRset with more than *most* records."""
+    found = diffs.larger(most) if isinstance(diffs, _WholeZone) else diffs
+    return (diff for diff in found if _values(diff.after) > most)
+
+
+def _values(rrset: RRset | None) -> int:
+    return 0 if rrset is None else len(rrset.rdatas)
+
+
 class _WholeZone(Sequence[RRsetDiff]):
     """The RRsets of a zone as differences; nothing is held."""
 
     def __init__(self, zone: ZoneRoot, *, gone: bool) -> None:
         self._zone = zone
-        self._gone = gone
+        self.gone = gone
 
     def __iter__(self) -> Iterator[RRsetDiff]:
+        return self.larger(0)
+
+    def larger(self, octets: int) -> Iterator[RRsetDiff]:
+        """Those of the owners whose RRsets take more than *octets*: no record takes less than one."""
         for _owner, data in self._zone.items():
-            for rdtype, rrset in sorted(rr.node_of(data).items()):
-                before, after = (rrset, None) if self._gone else (None, rrset)
-                yield RRsetDiff(rrset.owner, rdtype, before, after)
+            if len(data) > octets:
+                for rdtype, rrset in sorted(rr.node_of(data).items()):
+                    before, after = (rrset, None) if self.gone else (None, rrset)
+                    yield RRsetDiff(rrset.owner, rdtype, before, after)
+
+    def records(self) -> int:
+        """How many records come, or go if negative."""
+        return -self._zone.stats().records if self.gone else self._zone.stats().records
 
     @cached_property
     def _count(self) -> int:

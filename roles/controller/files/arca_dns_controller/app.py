@@ -29,18 +29,35 @@ from .auth import Authentication, KeyRing, StoredKeys
 from .config import ONE_MACHINE, ControllerConfig
 from .dns.server import DnsServer
 from .feed import HeadFeed
+from .idempotency import Answers, Idempotency
 from .imports import ImportRounds
 from .metrics import Metrics
 from .middleware import BodyLimit, EncodedSlashes, Observation
 from .process import identity, is_gone
+from .rates import RateLimit, Rates
 from .routes import api_router, operations
 from .routes.shared import Context
 from .scheduler import Job, Scheduler
 
+#: How often answers that are kept for idempotency keys are looked through.
+_FORGET_SECONDS = 3600.0
 _DESCRIPTION = """\
 Zones, their versions, and what is published of them. Every path but `health` and `ready` needs an API key.
 Writes need `If-Match` with the zone's ETag; with `dry_run` they answer the plan and write nothing.
 """
+
+#: What a client may do next with a zone that it created: OpenAPI links.
+_AFTER_CREATE = (
+    "get_zone",
+    "replace_zone",
+    "get_zone_file",
+    "change_zone",
+    "put_rrset",
+    "list_versions",
+    "get_ds",
+    "delete_zone",
+    "undelete",
+)
 
 
 def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[], float] = time.time) -> FastAPI:
@@ -64,6 +81,7 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
         jobs = [
             Job("maintain", service.maintain, interval),
             Job("retain", service.retain, interval, delay=interval),
+            Job("forget", lambda: sum(kept.prune()), _FORGET_SECONDS, delay=interval),
             Job("collect", service.collect, config.history.sweep_interval, delay=config.history.sweep_interval),
         ]
         first = Job("publish", service.publish, interval)
@@ -99,7 +117,9 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.dns = dns
-    keys = ApiKeys(service.store, clock)
+    ring, rates = KeyRing(config.api.keys), Rates(config.api.rate)
+    app.state.reloadable = (ring, rates)
+    keys, kept = ApiKeys(service.store, clock), Answers(service.store, clock)
     stored = StoredKeys(keys)
     app.state.context = Context(
         config, service, feed, metrics, utc(clock()), lease, keys, Journal(service.store, clock), stored
@@ -109,8 +129,10 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
     problem.install(app)
     metrics.watch_edges(service.edges)
     # The last one added is the first that a request meets.
-    app.add_middleware(BodyLimit, limit=config.api.body_limit)
-    app.add_middleware(Authentication, keys=KeyRing(config.api.keys), stored=stored)
+    app.add_middleware(Idempotency, answers=kept)
+    app.add_middleware(BodyLimit, limit=config.api.body_limit, seconds=config.api.body_timeout)
+    app.add_middleware(RateLimit, rates=rates)
+    app.add_middleware(Authentication, keys=ring, stored=stored, rates=rates)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(Observation, metrics=metrics)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
@@ -138,5 +160,9 @@ def describe(app: FastAPI) -> dict[str, Any]:
         found["security"] = [{"bearer": []}, {"key": []}]
         for path in ("/api/v1/health", "/api/v1/ready"):
             found["paths"][path]["get"]["security"] = []
+        made = found["paths"]["/api/v1/zones"]["post"]["responses"]["201"]
+        made["links"] = {
+            name: {"operationId": name, "parameters": {"zone": "$request.body#/name"}} for name in _AFTER_CREATE
+        }
         app.openapi_schema = found
     return app.openapi_schema

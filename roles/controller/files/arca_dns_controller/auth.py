@@ -32,7 +32,8 @@ from arca_dns.zone import names
 from arca_dns.zone.changes import Plan
 
 from .config import ApiKey
-from .problem import Unauthenticated, problem_response
+from .problem import TooManyRequests, Unauthenticated, problem_response
+from .rates import Rates
 from .reading import zone_of
 
 #: Paths below the API that probes ask without a key.
@@ -72,6 +73,10 @@ class KeyRing:
     """The API keys. Finding one of the configuration takes the same time whatever the key and whether it is there."""
 
     def __init__(self, keys: Sequence[ApiKey]) -> None:
+        self.set(keys)
+
+    def set(self, keys: Sequence[ApiKey]) -> None:
+        """Know *keys* from now on, and no others."""
         self._keys = [
             (bytes.fromhex(key.sha256), Principal(key.name, key.role, limits=scope_of(key.role, {}))) for key in keys
         ]
@@ -146,10 +151,11 @@ def _digest(key: str) -> bytes:
 class Authentication:
     """ASGI middleware: puts the :class:`Principal` into the request's state, or answers 401."""
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, stored: StoredKeys) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyRing, stored: StoredKeys, rates: Rates) -> None:
         self._app = app
         self._keys = keys
         self._stored = stored
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what has a known key or needs none."""
@@ -172,6 +178,10 @@ class Authentication:
                 )
                 response = problem_response(Unauthenticated(detail))
                 response.headers["WWW-Authenticate"] = "Bearer"
+                try:
+                    self._rates.count_failure((scope.get("client") or ("",))[0])
+                except TooManyRequests as error:
+                    response = problem_response(error)
                 await response(scope, receive, send)
                 return
         scope.setdefault("state", {})["principal"] = principal

@@ -72,7 +72,7 @@ def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
     with one_line():
         settings = read(config)
         log.configure(settings.log.level)
-        run_server(settings)
+        run_server(settings, lambda: read(config))
 
 
 @app.command()

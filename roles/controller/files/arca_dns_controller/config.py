@@ -19,6 +19,7 @@ from arca_dns.dnssec.policy import Policy
 from arca_dns.errors import ConfigError, Place
 from arca_dns.retention import Rules
 from arca_dns.store.open import BACKENDS
+from arca_dns.writing import Limits
 
 from .dns.settings import Dns
 from .second_check import words_of
@@ -40,24 +41,69 @@ class ApiKey:
     ]
 
 
+PerSecond = Annotated[float, Range(0, 1_000_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often one API key may ask, and an address without one; 0 is no limit.
+
+    *burst_seconds* says for how long what is not used is saved up.
+    """
+
+    read_per_second: PerSecond = 500.0
+    write_per_second: PerSecond = 100.0
+    burst_seconds: Annotated[Seconds, Range(1, 3600)] = 10.0
+    failures_per_minute: Annotated[float, Range(0, 1_000_000)] = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The certificate of the API, and the authority that clients' certificates must come from, if they need any."""
+
+    cert_file: AbsolutePath | None = None
+    key_file: AbsolutePath | None = None
+    client_ca_file: AbsolutePath | None = None
+    minimum_version: Literal["1.2", "1.3"] = "1.2"
+
+    def __post_init__(self) -> None:
+        if (self.cert_file is None) != (self.key_file is None):
+            missing = "cert_file" if self.cert_file is None else "key_file"
+            raise ConfigError("half a certificate", [Place("is needed with the other one", pointer=missing)])
+        if self.client_ca_file is not None and self.cert_file is None:
+            raise ConfigError("no certificate", [Place("needs cert_file and key_file", pointer="client_ca_file")])
+
+
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Where the API listens and who may use it."""
+    """Where the API listens, who may use it, and how much of it.
+
+    *trusted_proxies* are addresses and prefixes whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed.
+    """
 
     listen: str = "127.0.0.1:8053"
     keys: tuple[ApiKey, ...] = ()
+    tls: Tls = field(default_factory=Tls)
+    trusted_proxies: tuple[str, ...] = ()
+    rate: Rate = field(default_factory=Rate)
     body_limit: Annotated[Size, Range(1024, 2**31)] = 64 << 20
+    header_timeout: Annotated[Seconds, Range(1, 600)] = 15.0
+    body_timeout: Annotated[Seconds, Range(1, 3600)] = 120.0
+    connections: Annotated[int, Range(10, 1_000_000)] = 5000
     shutdown_timeout: Annotated[WholeSeconds, Range(1, 600)] = 30
 
     def __post_init__(self) -> None:
         places = []
         try:
-            host, _port = self.address()
+            self.address()
         except ValueError as error:
             places.append(Place(str(error), pointer="listen"))
-        else:
-            if not self.keys and not ipaddress.ip_address(host).is_loopback:
-                places.append(Place("must have a key when the API listens beyond loopback", pointer="keys"))
+        for index, text in enumerate(self.trusted_proxies):
+            try:
+                ipaddress.ip_network(text)
+            except ValueError:
+                message = f"must be an address or a prefix, as 192.0.2.7 or 2001:db8::/64, not {text!r}"
+                places.append(Place(message, pointer=f"trusted_proxies[{index}]"))
         for attribute in ("name", "sha256"):
             seen: dict[str, int] = {}
             for index, key in enumerate(self.keys):
@@ -316,6 +362,19 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much the controller holds, as :class:`arca_dns.writing.Limits` says; 0 is no limit."""
+
+    zones: Annotated[int, Range(0, 100_000_000)] = 1_000_000
+    records_per_zone: Annotated[int, Range(0, 1_000_000_000)] = 10_000_000
+    values_per_rrset: Annotated[int, Range(0, 10_000_000)] = 10_000
+
+    def limits(self) -> Limits:
+        """The same for the library."""
+        return Limits(self.zones, self.records_per_zone, self.values_per_rrset)
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """What goes to the journal."""
 
@@ -333,6 +392,7 @@ class ControllerConfig:
     scheduler: Scheduler = field(default_factory=Scheduler)
     history: History = field(default_factory=History)
     dns: Dns = field(default_factory=Dns)
+    limits: Bounds = field(default_factory=Bounds)
     log: Log = field(default_factory=Log)
 
 

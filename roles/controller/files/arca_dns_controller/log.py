@@ -24,7 +24,7 @@ def configure(level: str) -> None:
         processors=[*shared, structlog.processors.JSONRenderer(sort_keys=False)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # a reload may change the level
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

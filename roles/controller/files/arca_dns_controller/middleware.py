@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import time
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from arca_dns.journal import Caller, called_by
 
 from .metrics import Metrics
+from .problem import UnsupportedMedia, problem_response
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # What probes and edges ask all the time is logged at level debug.
@@ -96,26 +98,49 @@ def segment(parameter: str) -> str:
 
 
 class BodyLimit:
-    """Refuses bodies over *limit* octets with 413, before they are read where their length is told."""
+    """Refuses bodies over *limit* octets with 413, before they are read where their length is told.
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    Those that take over *seconds* to come are refused with 408, and compressed ones with 415: what a limit counts must
+    be what is read.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, seconds: float) -> None:
         self._app = app
         self._limit = limit
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count what comes."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        told = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        encoding = headers.get("content-encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
+            response = problem_response(UnsupportedMedia(f"a body is taken as it is, not encoded as {encoding!r}"))
+            response.headers["Accept-Encoding"] = "identity"  # RFC 9110 section 15.5.16
+            await response(scope, receive, send)
+            return
+        told = headers.get("content-length", "")
         left = self._limit
+        deadline: float | None = None
+        more = True
         too_large = HTTPException(413, f"a body may have {self._limit} octets here (api.body_limit)")
 
         async def counting() -> Message:
-            nonlocal left
+            nonlocal left, deadline, more
+            if not more:  # the body has come: what comes now is that the client has gone
+                return await receive()
             if told.isdigit() and int(told) > self._limit:
                 raise too_large
-            message = await receive()
+            deadline = time.monotonic() + self._seconds if deadline is None else deadline
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
+            except TimeoutError:
+                detail = f"a body must have come within {self._seconds:g} s (api.body_timeout)"
+                # RFC 9110 section 15.5.9: the connection is of no more use.
+                raise HTTPException(408, detail, {"Connection": "close"}) from None
+            more = message["type"] == "http.request" and message.get("more_body", False)
             if message["type"] == "http.request":
                 left -= len(message.get("body", b""))
                 if left < 0:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +18,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from arca_dns import errors
 from arca_dns.errors import ArcaError, Place
@@ -57,6 +59,22 @@ class PayloadTooLarge(ArcaError):
     code = "body-too-large"
 
 
+class InFlight(ArcaError):
+    """The request with this idempotency key is still being done."""
+
+    code = "in-flight"
+
+
+class TooManyRequests(ArcaError):
+    """A caller asks more often than it may (RFC 6585 section 4); it may again in *seconds*."""
+
+    code = "rate-limited"
+
+    def __init__(self, message: str, seconds: float) -> None:
+        super().__init__(message)
+        self.seconds = max(1, math.ceil(seconds))
+
+
 # The first class that fits decides.
 _STATUSES: tuple[tuple[type[ArcaError], int, str], ...] = (
     (BadRequest, 400, "The request cannot be understood"),
@@ -66,6 +84,7 @@ _STATUSES: tuple[tuple[type[ArcaError], int, str], ...] = (
     (errors.PlanRefused, 409, "The plan is dangerous and was not forced"),
     (errors.AlreadyExists, 409, "It exists already"),
     (errors.Conflict, 409, "Somebody else was faster"),
+    (InFlight, 409, "The request is being done"),
     (errors.StaleVersion, 412, "The version is not the current one"),
     (PayloadTooLarge, 413, "The body is too large"),
     (UnsupportedMedia, 415, "The body has a form that is not taken here"),
@@ -74,12 +93,13 @@ _STATUSES: tuple[tuple[type[ArcaError], int, str], ...] = (
     (errors.BadName, 422, "It is not a domain name"),
     (errors.InputError, 422, "The input is wrong"),
     (PreconditionRequired, 428, "If-Match is needed"),
+    (TooManyRequests, 429, "Too many requests"),
     (errors.StoreUnavailable, 503, "The store does not answer"),
     (errors.KeyUnavailable, 503, "A key cannot be had"),
     (errors.IntegrityError, 500, "Stored data is damaged"),
     (ArcaError, 500, "The controller failed"),
 )
-_HTTP_CODES = {404: "no-such-endpoint", 405: "method-not-allowed", 413: "body-too-large"}
+_HTTP_CODES = {404: "no-such-endpoint", 408: "too-slow", 405: "method-not-allowed", 413: "body-too-large"}
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +111,8 @@ def problem_response(error: ArcaError) -> JSONResponse:
     response = _respond(status, error.code, title, error.message, error.places, extra)
     if isinstance(error, errors.StoreUnavailable):
         response.headers["Retry-After"] = RETRY_SECONDS
+    if isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(error.seconds)
     return response
 
 
@@ -149,13 +171,33 @@ def _pointer(path: Sequence[str | int]) -> str:
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
 
 
-def _of_http(_request: Request, error: Exception) -> JSONResponse:
+def _of_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
+    response = http_problem(error)
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return response
+
+
+def http_problem(error: HTTPException) -> JSONResponse:
+    """The answer for what the framework, or a middleware in its place, refuses."""
     title = HTTPStatus(error.status_code).phrase
     code = _HTTP_CODES.get(error.status_code, title.lower().replace(" ", "-"))
     response = _respond(error.status_code, code, title, str(error.detail))
     response.headers.update(error.headers or {})
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """What the path takes: the framework names the methods of its first route only (RFC 9110 section 10.2.1)."""
+    scope = {"type": "http", "path": request.scope["path"], "root_path": "", "headers": []}
+    tried = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+    routes = request.app.router.routes
+    return {
+        method
+        for method in tried
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    }
 
 
 def _of_bugs(_request: Request, error: Exception) -> JSONResponse:

@@ -61,6 +61,7 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
             second_checks=Commands(config.dnssec.verify_command, config.dnssec.verify_timeout),
             workers=Processes(),
             progress=SigningLog(),
+            limits=config.limits.limits(),
         )
     except BaseException:
         store.close()

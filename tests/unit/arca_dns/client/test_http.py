@@ -19,7 +19,8 @@ import pytest
 
 from arca_dns import errors
 from arca_dns.client.base import Difference, Record, RecordSet, Soa, Write, ZoneContent, absolute
-from arca_dns.client.http import HttpClient, _kinds, make_opener
+from arca_dns.client.http import HttpClient
+from arca_dns.client.sending import kinds, make_opener
 
 KEY = "s3cret-key"
 
@@ -244,7 +245,7 @@ def test_ds_are_asked_for_by_digest_type() -> None:
     assert wire.sent[0].full_url.endswith("/zones/example.com./ds?digest=2&digest=4")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in _kinds().values() if kind is not errors.ArcaError])
+@pytest.mark.parametrize("kind", [kind for kind in kinds().values() if kind is not errors.ArcaError])
 def test_every_error_of_the_library_comes_back_as_itself(kind: type[errors.ArcaError]) -> None:
     api, _wire = client(problem(kind.code, 409, detail="what is wrong"))
     with pytest.raises(kind) as caught:

@@ -82,3 +82,23 @@ def test_memory_keeps_no_keys(tmp_path: Path) -> None:
     done = token(file, "create", "pipeline", "--role", "viewer")
     assert done.exit_code == 1
     assert "memory" in done.stderr
+
+
+def test_a_key_goes_to_a_new_file_that_only_its_owner_reads(config: Path, tmp_path: Path) -> None:
+    file = tmp_path / "admin.key"
+    made = token(config, "create", "first", "--role", "admin", "--file", str(file))
+    assert (made.exit_code, made.output) == (0, "")
+    assert file.stat().st_mode & 0o777 == 0o600
+    found = keys(config).find(file.read_text().strip())
+    assert found is not None
+    again = token(config, "create", "second", "--role", "admin", "--file", str(file))
+    assert again.exit_code == 1
+    assert "File exists" in again.output
+    assert [key.name for key, _used in keys(config).all()] == ["first"]
+
+
+def test_no_file_is_left_of_a_key_that_could_not_be_made(config: Path, tmp_path: Path) -> None:
+    file = tmp_path / "admin.key"
+    made = token(config, "create", "a b", "--role", "nobody", "--file", str(file))
+    assert made.exit_code == 1
+    assert not file.exists()

@@ -31,5 +31,6 @@ def collect(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) 
         return
     typer.echo(
         f"removed {retained.versions} versions, {retained.publications} publications, {retained.heads} heads,"
-        f" {retained.zones} deleted zones, {retained.entries} entries of the audit log and {collected.removed} blobs; {collected.kept} blobs are needed"
+        f" {retained.zones} deleted zones, {retained.entries} entries of the audit log"
+        f" and {collected.removed} blobs; {collected.kept} blobs are needed"
     )

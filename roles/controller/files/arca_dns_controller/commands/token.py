@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,17 +36,21 @@ def create(
     owner: Annotated[list[str] | None, typer.Option("--name", help="As www or *.dyn; several times.")] = None,
     record_type: Annotated[list[str] | None, typer.Option("--type", help="As A or TXT; several times.")] = None,
     days: Annotated[int | None, typer.Option(min=1, max=36500, help="Valid for so long; else for ever.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Write it to this new file, which only its owner can read, and print nothing.")
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
     """Make a key and print it: it is not to be had again."""
     limits = {"zones": zone or [], "names": owner or [], "types": record_type or []}
     expires = None if days is None else (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    limits = {kind: values for kind, values in limits.items() if values}
     with one_line(), _keys(config) as keys:
-        key, secret = keys.create(
-            name, role, actor=_ACTOR, limits={k: v for k, v in limits.items() if v}, expires=expires
-        )
-    _made(key, secret, as_json)
+        if file is None:
+            _made(*keys.create(name, role, actor=_ACTOR, limits=limits, expires=expires), as_json)
+        else:
+            _written(file, lambda: keys.create(name, role, actor=_ACTOR, limits=limits, expires=expires)[1])
 
 
 @app.command("list")
@@ -100,6 +105,22 @@ def _keys(config: Path) -> Iterator[ApiKeys]:
         yield ApiKeys(store, time.time)
     finally:
         store.close()
+
+
+def _written(file: Path, make: Callable[[], str]) -> None:
+    """Put what *make* gives into a new *file*; a file that is there stays as it is, and then nothing is made."""
+    try:
+        target = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise fail(f"{file} cannot be made: {error.strerror}") from None
+    try:
+        with open(target, "w", encoding="ascii") as out:
+            out.write(f"{make()}\n")
+            out.flush()
+            os.fsync(out.fileno())
+    except BaseException:
+        file.unlink()
+        raise
 
 
 def _made(key: ApiKey, secret: str, as_json: bool) -> None:

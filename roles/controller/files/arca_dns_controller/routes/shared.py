@@ -84,7 +84,7 @@ IF_MATCH: dict[str, Any] = {
             "in": "header",
             "required": True,
             "description": "The ETag of the zone that the write was computed from, or `*` for any.",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": r'^(\*|"[!#-~]+")$'},
         }
     ]
 }
