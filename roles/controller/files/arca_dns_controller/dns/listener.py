@@ -133,8 +133,15 @@ class Listener:
         try:
             while batch := await self._run(lambda: self._batch(answer)):
                 writer.write(batch)
-                async with asyncio.timeout(self._settings.write_timeout):
-                    await writer.drain()
+                try:
+                    async with asyncio.timeout(self._settings.write_timeout):
+                        await writer.drain()
+                except TimeoutError:
+                    log.warning(
+                        "transfer broken off", zone=names.to_text(answer.zone), origin=address, reason="too slow"
+                    )
+                    writer.transport.abort()  # a close would wait for the client
+                    raise
                 octets += len(batch)
         except ArcaError as error:
             zone = names.to_text(answer.zone)
