@@ -184,3 +184,13 @@ def test_the_soa_of_a_name_below_shows_what_zone_it_is_in(name: str, code: str) 
     assert dns.rcode.to_text(message.rcode()) == code
     assert not message.answer
     assert [str(rrset.name) for rrset in message.authority] == ["example."]
+
+
+def test_an_earlier_version_that_is_removed_meanwhile_makes_it_an_axfr() -> None:
+    old, new = version([*APEX, a("x", 1)], 1), version([*APEX, a("x", 2), a("y", 1)], 2)
+    held = old.root.names._blobs
+    held.pending = {}
+    request = query("IXFR", 1)
+    answer = Primary(History(old, new), {KEY.name: KEY}, time.time).answer(request.to_wire())
+    assert answer is not None
+    assert answer.kind == "AXFR"

@@ -20,6 +20,7 @@ from arca_dns.documents import ZoneSettings
 from arca_dns.errors import StoreUnavailable
 from arca_dns.publish.head import Head
 from arca_dns.service import Service
+from arca_dns.store.base import Document
 from arca_dns.transfer.allow import Rule
 from arca_dns.transfer.catalog_zone import CatalogZone
 from arca_dns.transfer.primary import Answer, Primary
@@ -99,6 +100,36 @@ def test_an_ixfr_comes_from_history_and_an_axfr_where_there_is_none(service: Ser
     assert (answer.kind, answer.from_serial) == ("IXFR", serial)
     assert answer.serial == service.signed_zone(EXAMPLE)[0].serial
     assert ask(primary(service), query("IXFR", serial - 1))[0].kind == "AXFR"
+
+
+def test_history_is_read_once_and_then_only_what_is_new(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    create(service)
+    serials = [service.signed_zone(EXAMPLE)[0].serial]
+    for last in (50, 51):
+        change(service, f"192.0.2.{last}")
+        serials.append(service.signed_zone(EXAMPLE)[0].serial)
+    zones = PublishedZones(service, None)
+    read: list[int] = []
+    real = service.store.scan
+
+    def counted(prefix: str, after: str = "", limit: int = 1000) -> list[Document]:
+        found = real(prefix, after, limit)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(service.store, "scan", counted)
+    assert [zones.earlier(EXAMPLE, serial) is not None for serial in serials] == [True] * 3
+    assert zones.earlier(EXAMPLE, serials[0] - 1) is None
+    assert read == [3, 0, 0, 0]
+    monkeypatch.setattr("arca_dns_controller.dns.zones._SERIALS", 2)
+    assert zones.earlier(EXAMPLE, serials[0]) is None
+    assert zones.earlier(EXAMPLE, serials[1]) is not None
+
+
+def test_a_stranger_learns_nothing_of_names_below(service: Service) -> None:
+    create(service)
+    server = primary(service, rules=("127.0.0.1",))
+    assert ask(server, query("SOA", zone="www.example.com.", signed=False))[0].kind == "NOTAUTH"
 
 
 def test_a_zone_with_its_own_list_follows_that_alone(service: Service) -> None:

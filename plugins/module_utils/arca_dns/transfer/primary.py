@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from ..errors import ArcaError, CorruptBlob
+from ..errors import ArcaError, CorruptBlob, MissingBlob
 from ..zone import names, rr
 from ..zone.tree import ZoneRoot
 from . import tsig, wire
@@ -164,8 +164,7 @@ class Primary:
         if known is not None and request.rdtype == wire.IXFR:
             if udp or not rr.serial_newer(version.serial, known):
                 return self._single(request, signer, "SOA", soa, version.serial, udp)
-            earlier = self._zones.earlier(request.zone, known)
-            changes = None if earlier is None else difference(earlier.root, version.root)
+            changes = self._changes(request.zone, known, version)
             if changes is not None:
                 chunks = ((record, 1) for record in changes)
                 messages = self._messages(request, chunks, signer)
@@ -173,11 +172,20 @@ class Primary:
         messages = self._messages(request, _whole(version.root, soa, rest), signer)
         return Answer("AXFR", messages, request.zone, known, version.serial)
 
+    def _changes(self, zone: bytes, serial: int, version: Version) -> Iterator[bytes] | None:
+        """What an IXFR from *serial* to *version* sends; ``None`` where an AXFR must, or is shorter."""
+        earlier = self._zones.earlier(zone, serial)
+        try:
+            return None if earlier is None else difference(earlier.root, version.root)
+        except MissingBlob:  # the earlier version is being removed
+            return None
+
     def _above(
         self, request: Message, signer: _Signer, udp: bool, key: bytes | None, address: str | None
     ) -> Answer | None:
-        """That a name in a zone has no SOA of its own, and the zone's: so clients find what zone to update."""
-        if (request.opcode, request.rdtype, request.rdclass) != (wire.QUERY, rr.SOA, wire.IN):
+        """For who signs: that a name in a zone has no SOA of its own, and the zone's: so clients find what zone to update."""
+        # Updates are signed; for others a search upwards would be work that anyone can cause.
+        if key is None or (request.opcode, request.rdtype, request.rdclass) != (wire.QUERY, rr.SOA, wire.IN):
             return None
         zone = request.zone
         while len(zone) > 1:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -12,7 +14,7 @@ from arca_dns.access.scope import Scope
 from arca_dns.documents import PublishedVersion, ZoneSettings, decode, publication_key, zone_key
 from arca_dns.errors import MissingBlob, NotFound
 from arca_dns.service import Service
-from arca_dns.store.base import JsonObject
+from arca_dns.store.base import JsonObject, Store
 from arca_dns.transfer.allow import Rule, allowed
 from arca_dns.transfer.catalog_zone import CatalogZone
 from arca_dns.transfer.primary import Version
@@ -20,6 +22,8 @@ from arca_dns.zone import rr
 from arca_dns.zone.tree import Blobs, ZoneRoot
 
 _PAGE = 1000
+_SERIALS = 1000  # versions of a zone that an IXFR may begin at
+_ZONES = 256  # whose history is remembered
 _BLOB_CACHE = 4 << 20  # of one transfer, beside what the service keeps for all
 
 
@@ -29,6 +33,7 @@ class PublishedZones:
     def __init__(self, service: Service, catalog: CatalogZone | None) -> None:
         self._service = service
         self._catalog = catalog
+        self._history = _History(service.store)
 
     def current(self, zone: bytes) -> Version | None:
         """The version to send, or ``None`` if the zone is not published."""
@@ -44,24 +49,46 @@ class PublishedZones:
         """The published version with *serial*, if retention has left it."""
         if self._catalog is not None and zone == self._catalog.name:
             return self._catalog.earlier(serial)
-        found: str | None = None
-        after = ""
-        while True:
-            page = self._service.store.scan(publication_key(zone), after, _PAGE)
-            for document in page:
-                version = decode(PublishedVersion, document)
-                if version.serial == serial:
-                    found = version.root
-            if len(page) < _PAGE:
-                break
-            after = page[-1].key
+        root = self._history.root_of(zone, serial)
         try:
-            return None if found is None else Version(serial, self._load(found))
+            return None if root is None else Version(serial, self._load(root))
         except MissingBlob:
             return None
 
     def _load(self, root: str) -> ZoneRoot:
         return ZoneRoot.load(Blobs(self._service.blobs, _BLOB_CACHE), root)
+
+
+class _History:
+    """The roots of published versions by their serials, read once and from then on only what is new."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: OrderedDict[bytes, tuple[str, OrderedDict[int, str]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def root_of(self, zone: bytes, serial: int) -> str | None:
+        """The root of the last published version of *zone* with *serial*, if it is one of the newest."""
+        with self._lock:
+            after, roots = self._known.pop(zone, ("", OrderedDict()))
+        roots = roots.copy()
+        while True:
+            page = self._store.scan(publication_key(zone), after, _PAGE)
+            for document in page:
+                version = decode(PublishedVersion, document)
+                roots[version.serial] = version.root
+                roots.move_to_end(version.serial)
+            if page:
+                after = page[-1].key
+            while len(roots) > _SERIALS:
+                roots.popitem(last=False)
+            if len(page) < _PAGE:
+                break
+        with self._lock:
+            self._known[zone] = (after, roots)
+            while len(self._known) > _ZONES:
+                self._known.popitem(last=False)
+        return roots.get(serial)
 
 
 class TransferAccess:
