@@ -183,7 +183,7 @@ class Primary:
     def _above(
         self, request: Message, signer: _Signer, udp: bool, key: bytes | None, address: str | None
     ) -> Answer | None:
-        """For who signs: that a name in a zone has no SOA of its own, and the zone's: so clients find what zone to update."""
+        """That a name has no SOA of its own, and its zone's: clients who sign find by it what zone to update."""
         # Updates are signed; for others a search upwards would be work that anyone can cause.
         if key is None or (request.opcode, request.rdtype, request.rdclass) != (wire.QUERY, rr.SOA, wire.IN):
             return None

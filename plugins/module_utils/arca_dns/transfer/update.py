@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from struct import Struct, error as StructError
+from typing import TypeAlias
 
 from .._deps import dns
 from ..errors import ArcaError
@@ -57,7 +58,7 @@ class Update:
 
 
 #: Whether who asks may write the RRset of an owner and type.
-May = Callable[[bytes, int], bool]
+May: TypeAlias = "Callable[[bytes, int], bool]"
 
 
 def read(request: Message) -> Update:
