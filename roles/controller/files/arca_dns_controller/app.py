@@ -27,6 +27,7 @@ from arca_dns.service import Service
 from . import models, problem
 from .auth import Authentication, KeyRing, StoredKeys
 from .config import ONE_MACHINE, ControllerConfig
+from .event_feed import EventFeed
 from .feed import HeadFeed
 from .idempotency import Answers, Idempotency
 from .imports import ImportRounds
@@ -62,7 +63,7 @@ _AFTER_CREATE = (
 def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[], float] = time.time) -> FastAPI:
     """The application on *service*, which stays the caller's to close."""
     metrics = Metrics()
-    feed = HeadFeed(service, metrics)
+    feed, events = HeadFeed(service, metrics), EventFeed(service.store)
     lease = Lease(
         service.store,
         "scheduler",
@@ -96,9 +97,11 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
             yield
         finally:
             feed.close()
+            events.close()
             for scheduler in schedulers:
                 await scheduler.stop()
             await feed.join()
+            await events.join()
 
     app = FastAPI(
         title="arca.dns controller",
@@ -117,7 +120,7 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
     keys, kept = ApiKeys(service.store, clock), Answers(service.store, clock)
     stored = StoredKeys(keys)
     app.state.context = Context(
-        config, service, feed, metrics, utc(clock()), lease, keys, Journal(service.store, clock), stored
+        config, service, feed, metrics, utc(clock()), lease, keys, Journal(service.store, clock), events, stored
     )
     app.include_router(operations.root)
     app.include_router(api_router())
