@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "dnssec": ZONE,
     "transfer": ZONE,
     "ulid": set(),
-    "documents": ZONE | {"store", "dnssec", "ulid"},
+    "documents": ZONE | {"store", "dnssec", "transfer", "ulid"},
     "journal": ZONE | {"store", "documents", "ulid"},  # who did what
     "publish": ZONE | {"store", "dnssec", "documents"},
     "keyring": ZONE | {"store", "dnssec", "documents"},  # keys in the backend, and which keys a store has

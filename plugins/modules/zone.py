@@ -150,6 +150,13 @@ options:
           - The name of a check in the controller's C(dnssec.verify_command).
           - The zone is published only if that program accepts it. An empty name is none.
         type: str
+      allow_transfer:
+        description:
+          - Who may transfer the zone from the controller, in place of the controller's C(dns.allow_transfer)
+            and C(dns.secondaries).
+          - Addresses, prefixes and C(key:NAME), or a prefix and a key parted by a blank. An empty list is nobody.
+        type: list
+        elements: str
 seealso:
   - module: arca.dns.rrset
   - module: arca.dns.zone_info

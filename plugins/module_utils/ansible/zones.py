@@ -67,6 +67,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
                 },
             },
             "verify_command": {"type": "str"},
+            "allow_transfer": {"type": "list", "elements": "str"},
         },
     },
 }

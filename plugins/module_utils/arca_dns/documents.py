@@ -18,6 +18,7 @@ from . import ulid
 from .dnssec.policy import Policy
 from .errors import InputError, Place
 from .store.base import Document, Json, JsonObject
+from .transfer.allow import Rule
 from .zone import names
 from .zone.changes import Thresholds
 
@@ -102,6 +103,7 @@ class ZoneSettings:
     """What an operator may set per zone; *policy* holds only what differs from the controller's policy.
 
     *verify_command* names a check of the controller's that the zone must pass before it is published; "" is none.
+    *allow_transfer* are the rules of who may transfer the zone (:mod:`.transfer.allow`); ``None`` is the controller's.
     """
 
     dnssec: bool = True
@@ -109,6 +111,7 @@ class ZoneSettings:
     policy: Mapping[str, Json] = field(default_factory=dict)
     thresholds: Thresholds = field(default_factory=Thresholds)
     verify_command: str = ""
+    allow_transfer: tuple[str, ...] | None = None
 
     @classmethod
     def from_json(cls, value: Mapping[str, Json]) -> ZoneSettings:
@@ -139,6 +142,8 @@ class ZoneSettings:
         for key in policy:
             if key not in allowed:
                 bad(f"policy/{key}", f"there is no such policy option; known are {', '.join(sorted(allowed))}")
+        rules = value.get("allow_transfer")
+        transfer = None if rules is None else _rules(rules, bad)
         thresholds = Thresholds()
         given = value.get("thresholds", {})
         if not isinstance(given, dict) or not set(given) <= {"share", "minimum"}:
@@ -153,19 +158,22 @@ class ZoneSettings:
                 thresholds = Thresholds(float(share), minimum)
         if places:
             raise InputError("the zone's settings are wrong", places)
-        settings = cls(bool(dnssec), str(serial), dict(policy), thresholds, str(command))
+        settings = cls(bool(dnssec), str(serial), dict(policy), thresholds, str(command), transfer)
         settings.effective_policy(Policy())
         return settings
 
     def to_json(self) -> JsonObject:
         """The document form; :meth:`from_json` reads it back."""
-        return {
+        told: JsonObject = {
             "dnssec": self.dnssec,
             "serial": self.serial,
             "policy": dict(self.policy),
             "thresholds": {"share": self.thresholds.share, "minimum": self.thresholds.minimum},
             "verify_command": self.verify_command,
         }
+        if self.allow_transfer is not None:
+            told["allow_transfer"] = list(self.allow_transfer)
+        return told
 
     def effective_policy(self, default: Policy) -> Policy:
         """*default* with this zone's own options. Raises :class:`InputError` if they do not fit together."""
@@ -173,6 +181,19 @@ class ZoneSettings:
             return replace(default, **dict(self.policy))  # type: ignore[arg-type]
         except (TypeError, ValueError) as error:
             raise InputError("the zone's policy is wrong", [Place(str(error), pointer="/settings/policy")]) from None
+
+
+def _rules(value: Json, bad: Callable[[str, str], None]) -> tuple[str, ...]:
+    """The rules of a transfer list; what is wrong with them is told to *bad*."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        bad("allow_transfer", "must be a list of addresses, prefixes and key:NAME, or null for the controller's list")
+        return ()
+    for index, text in enumerate(value):
+        try:
+            Rule.read(str(text))
+        except InputError as error:
+            bad(f"allow_transfer/{index}", error.message)
+    return tuple(map(str, value))
 
 
 @dataclass(frozen=True, slots=True)

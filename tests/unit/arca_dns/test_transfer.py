@@ -18,8 +18,9 @@ from hypothesis import given, settings, strategies as st
 
 from arca_dns.errors import InputError
 from arca_dns.transfer import wire
+from arca_dns.transfer.difference import difference
 from arca_dns.transfer.notify import Notification
-from arca_dns.transfer.primary import Primary, Version, difference
+from arca_dns.transfer.primary import Primary, Version
 from arca_dns.transfer.tsig import Key
 from arca_dns.zone import names, rr
 from arca_dns.zone.tree import Blobs, ZoneRoot

@@ -13,8 +13,9 @@ from struct import Struct, error as StructError
 
 from ..zone import rr
 
-QUERY, NOTIFY = 0, 4
-NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, NOTAUTH = 0, 1, 2, 3, 4, 5, 9
+QUERY, NOTIFY, UPDATE = 0, 4, 5
+NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = 0, 1, 2, 3, 4, 5
+YXDOMAIN, YXRRSET, NXRRSET, NOTAUTH, NOTZONE = 6, 7, 8, 9, 10
 OPT, TSIG, IXFR, AXFR = 41, 250, 251, 252
 IN, ANY = 1, 255
 
@@ -59,7 +60,7 @@ class Message:
 
     @property
     def opcode(self) -> int:
-        """0 for a query, 4 for NOTIFY."""
+        """0 for a query, 4 for NOTIFY, 5 for UPDATE."""
         return self.flags >> 11 & 15
 
     @property
@@ -77,8 +78,8 @@ def read_name(wire: bytes, at: int) -> tuple[bytes, int]:
             if size >= 0xC0:
                 target = (size & 0x3F) << 8 | wire[i + 1]
                 end = i + 2 if end is None else end
-                if target >= i:
-                    raise ValueError("a compression pointer does not point back")
+                if not 12 <= target < i:
+                    raise ValueError("a compression pointer does not point back to a name")
                 i = target
                 continue
             if size > 63:
@@ -116,7 +117,7 @@ def read(wire: bytes) -> Message:
                 at = rdata + length
                 if at > len(wire):
                     raise ValueError("an RR runs past the end")
-                if section == 1 and kind == rr.SOA and owner == zone:
+                if section == 1 and kind == rr.SOA and owner == zone and not flags >> 11 & 15:
                     serial = _serial(wire, rdata, at)
                 elif section == 2 and kind == OPT:
                     payload = max(group, 512)
@@ -153,11 +154,13 @@ def _signed(wire: bytes, start: int, key: bytes, at: int, end: int) -> Signed:
     return Signed(start, key, algorithm, time, fudge, mac, original, error, other)
 
 
-def header(message: Message, answers: int, *, rcode: int = NOERROR, flags: int = 0) -> bytes:
+def header(message: Message, answers: int, authority: int = 0, *, rcode: int = NOERROR, flags: int = 0) -> bytes:
     """Header, question and, where *message* has EDNS, room for it in the counts: the beginning of an answer."""
     echoed = message.flags & (0x7800 | RECURSION_DESIRED)
     return (
-        HEADER.pack(message.id, RESPONSE | flags | echoed | rcode, 1, answers, 0, int(message.payload is not None))
+        HEADER.pack(
+            message.id, RESPONSE | flags | echoed | rcode, 1, answers, authority, int(message.payload is not None)
+        )
         + message.question
     )
 

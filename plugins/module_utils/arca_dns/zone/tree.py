@@ -784,8 +784,42 @@ def diff(old: Tree, new: Tree) -> Iterator[tuple[bytes, bytes | None, bytes | No
         yield owner, left.get(owner), right.get(owner)
 
 
+def stream_diff(old: Tree, new: Tree) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
+    """The same as :func:`diff`, for differences that may be large: one leaf of each tree is held at a time."""
+    left, right = _owners_in(old, _differing(old, new)), _owners_in(new, _differing(new, old))
+    before, after = next(left, None), next(right, None)
+    while before is not None or after is not None:
+        if after is None or (before is not None and before[0] < after[0]):
+            if before is not None:
+                yield before[1], before[2], None
+            before = next(left, None)
+        elif before is None or after[0] < before[0]:
+            yield after[1], None, after[2]
+            after = next(right, None)
+        else:
+            if before[2] != after[2]:
+                yield before[1], before[2], after[2]
+            before, after = next(left, None), next(right, None)
+
+
+def _owners_in(tree: Tree, leaves: Iterable[str]) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """(sort key, owner, RRs) of *leaves*."""
+    for digest in leaves:
+        for owner, data in tree.owners(digest, keep=False):
+            yield names.sort_key(owner), owner, data
+
+
 def _differing_leaves(tree: Tree, other: Tree) -> dict[bytes, bytes]:
     """The owners of those leaves of *tree* that *other* lacks."""
+    mine = _differing(tree, other)
+    found: dict[bytes, bytes] = {}
+    for digest in mine:
+        found.update(tree.owners(digest, keep=len(mine) <= _FEW))
+    return found
+
+
+def _differing(tree: Tree, other: Tree) -> list[str]:
+    """The leaves of *tree* that *other* lacks, in order."""
     mine, theirs = _frontier(tree), _frontier(other)
     level = max(tree.height, other.height)
     while True:
@@ -797,10 +831,7 @@ def _differing_leaves(tree: Tree, other: Tree) -> dict[bytes, bytes]:
             break
         mine, theirs = tree.expand(mine, level), other.expand(theirs, level)
         level -= 1
-    found: dict[bytes, bytes] = {}
-    for digest in mine:
-        found.update(tree.owners(digest, keep=len(mine) <= _FEW))
-    return found
+    return list(mine)
 
 
 def _frontier(tree: Tree) -> dict[str, int]:
@@ -894,3 +925,9 @@ class ZoneRoot:
         yield from diff(self.apex, new.apex)
         yield from diff(self.names, new.names)
         yield from diff(self.nsec3, new.nsec3)
+
+    def stream_diff(self, new: ZoneRoot) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
+        """The same as :meth:`diff`, for differences that may be large."""
+        yield from stream_diff(self.apex, new.apex)
+        yield from stream_diff(self.names, new.names)
+        yield from stream_diff(self.nsec3, new.nsec3)

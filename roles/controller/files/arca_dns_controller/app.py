@@ -27,6 +27,7 @@ from arca_dns.service import Service
 from . import models, problem
 from .auth import Authentication, KeyRing, StoredKeys
 from .config import ONE_MACHINE, ControllerConfig
+from .dns.server import DnsServer
 from .event_feed import EventFeed
 from .feed import HeadFeed
 from .idempotency import Answers, Idempotency
@@ -64,6 +65,7 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
     """The application on *service*, which stays the caller's to close."""
     metrics = Metrics()
     feed, events = HeadFeed(service, metrics), EventFeed(service.store)
+    dns = DnsServer(config.dns, service, feed, metrics, clock)
     lease = Lease(
         service.store,
         "scheduler",
@@ -94,10 +96,12 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
         for scheduler in schedulers:
             scheduler.start()
         try:
+            await dns.start()
             yield
         finally:
             feed.close()
             events.close()
+            await dns.stop()
             for scheduler in schedulers:
                 await scheduler.stop()
             await feed.join()
@@ -115,6 +119,7 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.dns = dns
     ring, rates = KeyRing(config.api.keys), Rates(config.api.rate)
     app.state.reloadable = (ring, rates)
     keys, kept = ApiKeys(service.store, clock), Answers(service.store, clock)

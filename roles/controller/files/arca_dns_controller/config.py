@@ -21,6 +21,7 @@ from arca_dns.retention import Rules
 from arca_dns.store.open import BACKENDS
 from arca_dns.writing import Limits
 
+from .dns.settings import Dns
 from .second_check import words_of
 
 #: An absolute path, as text: what is relative would depend on where the daemon was started.
@@ -390,6 +391,7 @@ class ControllerConfig:
     publish: Publish = field(default_factory=Publish)
     scheduler: Scheduler = field(default_factory=Scheduler)
     history: History = field(default_factory=History)
+    dns: Dns = field(default_factory=Dns)
     limits: Bounds = field(default_factory=Bounds)
     log: Log = field(default_factory=Log)
 

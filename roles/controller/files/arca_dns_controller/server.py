@@ -130,6 +130,7 @@ def serve(config: ControllerConfig, reread: Callable[[], ControllerConfig]) -> N
     try:
         with listen(*config.api.address()) as sock:
             app = create_app(config, service)
+            app.state.dns.bind()
             settings = uvicorn.Config(
                 app,
                 log_config=None,
