@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "publish": ZONE | {"store", "dnssec", "documents"},
     "keyring": ZONE | {"store", "dnssec", "documents"},  # keys in the backend, and which keys a store has
     "fsck": ZONE | {"store", "dnssec", "documents", "publish", "moving"},  # finding and repairing damage
+    "events": ZONE | {"store", "documents", "journal"},  # what happens in a store, in order
     "access": ZONE | {"store", "dnssec", "documents", "journal"},  # API keys and what they may do
     "moving": ZONE | {"store", "dnssec", "documents", "publish", "lease", "keyring"},  # a store's whole state
     "writing": ZONE

@@ -152,7 +152,8 @@ options:
         type: str
       allow_transfer:
         description:
-          - Who may transfer the zone, in place of the controller's C(dns.allow_transfer) and C(dns.secondaries).
+          - Who may transfer the zone from the controller, in place of the controller's C(dns.allow_transfer)
+            and C(dns.secondaries).
           - Addresses, prefixes and C(key:NAME), or a prefix and a key parted by a blank. An empty list is nobody.
         type: list
         elements: str

@@ -17,6 +17,7 @@ language (HTTP status, ``fail_json``, exit code) and never inspects messages.
     │   └── ConfigError          a configuration file with unknown keys or bad values
     ├── PlanRefused              the plan is dangerous and was not forced
     ├── NotFound                 no such zone, version, RRset, key, head
+    ├── CursorLost               no going on from that event; read anew
     ├── AlreadyExists            create of what exists
     ├── StaleVersion             the caller's version is not the current one
     ├── StoreError
@@ -119,6 +120,12 @@ class NotFound(ArcaError):
     """No such zone, version, RRset, key or head."""
 
     code = "not-found"
+
+
+class CursorLost(ArcaError):
+    """A position among events from which there is no going on: too old, or of another store."""
+
+    code = "cursor-lost"
 
 
 class AlreadyExists(ArcaError):

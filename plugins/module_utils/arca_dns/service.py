@@ -16,12 +16,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import cast
 
 from . import deletion
 from .bulk import check_bulk, judge_all, merged, prepare_all
 from .collection import Collected, collect
-from .dnssec.keys import ds_rdata
+from .dnssec.keys import KeyRecord, ds_rdata
 from .dnssec.keystore import KeyStore
 from .dnssec.policy import Policy
 from .dnssec.workers import SERIAL, Workers
@@ -40,6 +41,7 @@ from .documents import (
     zone_key,
 )
 from .errors import ArcaError, Conflict, CorruptBlob, NotFound, PlanRefused
+from .publish.catalog import Entry
 from .publish.head import HeadKey, SignedHead
 from .publish.publisher import RING, Publisher, ZoneProgress, load_source, published_note
 from .publish.second_check import NoChecks, SecondChecks
@@ -496,7 +498,23 @@ class Service:
         points = [key.record for key in self._keystore.load(name) if key.record.role in ("ksk", "csk")]
         return tuple(ds_rdata(name, point.dnskey_rdata, digest) for point in points for digest in digest_types)
 
+    def zone_keys(self, name: bytes) -> tuple[KeyRecord, ...]:
+        """What anybody may know of a zone's keys; none for an unsigned zone that never had any."""
+        self.zone(name)
+        return tuple(key.record for key in self._keystore.load(name))
+
     # -- publication ------------------------------------------------------------------------
+
+    def catalog(self, after: bytes | None = None, limit: int = 100) -> list[Entry]:
+        """Up to *limit* zones of the current head, in key order, those behind *after*."""
+        return list(islice(self.publisher.catalog(self._cache.open()).entries(after), limit))
+
+    def edge(self, name: str) -> JsonObject:
+        """The latest attestation of an edge. Raises ``NotFound``."""
+        document = self._store.get(edge_key(name))
+        if document is None:
+            raise NotFound(f"edge {name!r} has attested nothing")
+        return document.value
 
     def head(self, ring: str = RING) -> SignedHead:
         """The current signed head. Raises ``NotFound`` for an unknown ring or before the first publication."""

@@ -21,6 +21,9 @@ from arca_dns_controller import models
 from controller_api import EXAMPLE, Api, problem
 from damage import corrupt
 
+SOA = {"mname": "ns.a.test.", "rname": "hostmaster.a.test."}
+RECORDS = [{"name": "@", "type": "NS", "value": "ns.a.test."}]
+
 
 def frames(data: bytes) -> dict[str, bytes]:
     found, at = {}, 0
@@ -39,6 +42,8 @@ def test_a_signed_zone_has_its_version_serial_and_hash(api: Api, zone: str) -> N
     assert answer.headers["etag"] == f'"{state["published"]["version"]}"'
     assert answer.headers["x-zone-serial"] == str(state["serial"])
     assert "RRSIG" in answer.text
+    told = answer.headers["repr-digest"].removeprefix("sha-256=:").removesuffix(":")
+    assert base64.b64decode(told) == hashlib.sha256(answer.content).digest()
     head = api("HEAD", f"/zones/{zone}/signed")
     assert head.headers["x-zone-hash"] == answer.headers["x-zone-hash"]
     again = api("GET", f"/zones/{zone}/signed", headers={"If-None-Match": answer.headers["etag"]})
@@ -51,6 +56,51 @@ def test_ds_records_are_given_in_the_digest_types_asked_for(api: Api, zone: str)
     both = api("GET", f"/zones/{zone}/ds?digest=2&digest=4").json()["ds"]
     assert [one.split()[2] for one in both] == ["2", "4"]
     problem(api("GET", f"/zones/{zone}/ds?digest=1"), 422, "invalid-input")
+
+
+def test_ds_records_are_given_as_lines_of_the_parents_zone_file(api: Api, zone: str) -> None:
+    answer = api("GET", f"/zones/{zone}/ds?digest=4", headers={"Accept": "text/plain"})
+    assert answer.headers["content-type"].startswith("text/plain")
+    (told,) = api("GET", f"/zones/{zone}/ds?digest=4").json()["ds"]
+    assert answer.text == f"{zone}\tIN\tDS\t{told}\n"
+
+
+def test_keys_of_a_zone_are_told_without_their_secrets(api: Api, zone: str, service: Service) -> None:
+    answer = api("GET", f"/zones/{zone}/keys")
+    found = models.ZoneKeys.model_validate_json(answer.content)
+    assert sorted(key.role for key in found.keys) == ["ksk", "zsk"]
+    assert [key.ds for key in found.keys if key.role == "zsk"] == [[]]
+    (point,) = [key for key in found.keys if key.role == "ksk"]
+    assert point.ds == api("GET", f"/zones/{zone}/ds?digest=2&digest=4").json()["ds"]
+    signed = api("GET", f"/zones/{zone}/signed").text
+    assert all(key.dnskey in signed for key in found.keys)
+    problem(api("GET", "/zones/other.example/keys"), 404, "not-found")
+
+
+def test_the_catalog_lists_what_the_head_publishes_a_page_at_a_time(api: Api, zone: str) -> None:
+    for name in ("b.example.com", "a.example.com"):
+        assert api("POST", "/zones", json={**EXAMPLE, "name": name, "records": RECORDS, "soa": SOA}).status_code == 201
+    seen, after = [], ""
+    while True:
+        page = models.CatalogPage.model_validate_json(
+            api("GET", "/catalog", params={"limit": 2, "after": after}).content
+        )
+        seen += page.zones
+        if page.next is None:
+            break
+        after = page.next
+    assert [one.name for one in seen] == ["example.com.", "a.example.com.", "b.example.com."]
+    state = api("GET", f"/zones/{zone}").json()["published"]
+    assert (seen[0].version, seen[0].serial) == (state["version"], state["serial"])
+    assert api("GET", f"/blobs/{seen[0].root}").status_code == 200
+
+
+def test_one_edge_tells_how_far_it_is_behind(client: TestClient, api: Api, zone: str) -> None:
+    problem(api("GET", "/edges/edge1"), 404, "not-found")
+    current = api("GET", "/status").json()["head"]
+    Api(client, "agent")("PUT", "/edges/edge1/attestation", json={"head": current - 1, "zones": []})
+    found = models.EdgeState.model_validate_json(api("GET", "/edges/edge1").content)
+    assert (found.edge, found.head, found.current_head, found.behind) == ("edge1", current - 1, current, 1)
 
 
 def test_a_head_is_given_with_its_signature(client: TestClient, api: Api, zone: str, service: Service) -> None:

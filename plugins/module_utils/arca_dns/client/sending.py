@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from email.message import Message
 from http.client import HTTPException, HTTPMessage
-from typing import IO, TypeVar
+from typing import IO, TypeAlias, TypeVar
 
 from .. import __version__, errors
 from ..errors import AccessDenied, ArcaError, ConfigError, Place, StaleVersion, StoreUnavailable
@@ -32,7 +32,7 @@ _LONGEST_PAUSE = 60.0
 #: A header of every ``POST``: the controller does it once, and answers a repetition with what it answered first.
 _IDEMPOTENCY = "Idempotency-Key"
 _T = TypeVar("_T")
-Query = Mapping[str, str] | Sequence[tuple[str, str]]
+Query: TypeAlias = "Mapping[str, str] | Sequence[tuple[str, str]]"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

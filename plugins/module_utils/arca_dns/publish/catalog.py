@@ -68,6 +68,10 @@ class Catalog:
     def __iter__(self) -> Iterator[Entry]:
         return (_entry(zone, payload) for zone, payload in self._tree)
 
+    def entries(self, after: bytes | None = None) -> Iterator[Entry]:
+        """The entries in key order, those behind *after*."""
+        return (_entry(zone, payload) for zone, payload in self._tree.items(after) if zone != after)
+
     def get(self, zone: bytes) -> Entry | None:
         """The entry of *zone*, or ``None``."""
         payload = self._tree.get(zone)

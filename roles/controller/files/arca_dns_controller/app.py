@@ -28,6 +28,7 @@ from . import models, problem
 from .auth import Authentication, KeyRing, StoredKeys
 from .config import ONE_MACHINE, ControllerConfig
 from .dns.server import DnsServer
+from .event_feed import EventFeed
 from .feed import HeadFeed
 from .idempotency import Answers, Idempotency
 from .imports import ImportRounds
@@ -63,7 +64,7 @@ _AFTER_CREATE = (
 def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[], float] = time.time) -> FastAPI:
     """The application on *service*, which stays the caller's to close."""
     metrics = Metrics()
-    feed = HeadFeed(service, metrics)
+    feed, events = HeadFeed(service, metrics), EventFeed(service.store)
     dns = DnsServer(config.dns, service, feed, metrics, clock)
     lease = Lease(
         service.store,
@@ -99,10 +100,12 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
             yield
         finally:
             feed.close()
+            events.close()
             await dns.stop()
             for scheduler in schedulers:
                 await scheduler.stop()
             await feed.join()
+            await events.join()
 
     app = FastAPI(
         title="arca.dns controller",
@@ -122,7 +125,7 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
     keys, kept = ApiKeys(service.store, clock), Answers(service.store, clock)
     stored = StoredKeys(keys)
     app.state.context = Context(
-        config, service, feed, metrics, utc(clock()), lease, keys, Journal(service.store, clock), stored
+        config, service, feed, metrics, utc(clock()), lease, keys, Journal(service.store, clock), events, stored
     )
     app.include_router(operations.root)
     app.include_router(api_router())

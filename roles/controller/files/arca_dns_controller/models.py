@@ -353,6 +353,40 @@ class DsAnswer(_Given):
     ds: list[str]
 
 
+class ZoneKey(_Given):
+    """What anybody may know of a key of a zone."""
+
+    tag: int
+    algorithm: int
+    role: Literal["ksk", "zsk", "csk"]
+    created: str
+    dnskey: str = Field(description="DNSKEY record data in presentation form.")
+    ds: list[str] = Field(description="DS record data with digest types 2 and 4; none of a key that signs no keys.")
+
+
+class ZoneKeys(_Given):
+    """The keys of a zone."""
+
+    name: str
+    keys: list[ZoneKey]
+
+
+class CatalogEntry(_Given):
+    """A zone as the current head publishes it."""
+
+    name: str
+    version: str
+    serial: int
+    root: str = Field(description="Digest of the zone's tree.")
+
+
+class CatalogPage(_Given):
+    """Zones of the current head."""
+
+    zones: list[CatalogEntry]
+    next: str | None
+
+
 class Head(_Given):
     """The signed head of a ring: `payload` is JSON text, signed as it stands with Ed25519."""
 
@@ -365,6 +399,18 @@ class EdgeList(_Given):
     """The latest attestation of each edge."""
 
     edges: list[dict[str, Any]]
+
+
+class EdgeState(_Given):
+    """What an edge attests, and what it should."""
+
+    model_config = ConfigDict(extra="allow")
+
+    edge: str
+    received: str
+    head: int | None
+    current_head: int | None = Field(description="The revision of the head that there is.")
+    behind: int | None = Field(description="How many revisions the edge is behind it.")
 
 
 class KeyLimits(_Sent):
@@ -408,6 +454,17 @@ class KeyList(_Given):
     """The API keys that the store holds."""
 
     keys: list[Key]
+
+
+class EventPage(_Given):
+    """Events in the order of their commits."""
+
+    events: list[dict[str, Any]] = Field(
+        description="Each with `cursor`, `kind` and `zone`. What was done has `actor`, `time`, `version`, `serial`,"
+        " `subject`, `summary` and `reason`; `zone.published` has `version`, `source`, `serial` and `time`;"
+        " `head.moved` has `ring`; `edge.attested` has `edge` and `head`."
+    )
+    next: int = Field(description="For `after`, to go on.")
 
 
 class JournalEntry(_Given):

@@ -85,6 +85,7 @@ _STATUSES: tuple[tuple[type[ArcaError], int, str], ...] = (
     (errors.AlreadyExists, 409, "It exists already"),
     (errors.Conflict, 409, "Somebody else was faster"),
     (InFlight, 409, "The request is being done"),
+    (errors.CursorLost, 410, "Events do not reach so far back"),
     (errors.StaleVersion, 412, "The version is not the current one"),
     (PayloadTooLarge, 413, "The body is too large"),
     (UnsupportedMedia, 415, "The body has a form that is not taken here"),

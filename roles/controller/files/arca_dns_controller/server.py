@@ -74,6 +74,7 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal to stop; a second interrupt stops at once. Not raised again afterwards: a stop is a good end."""
         self._context.feed.close()
+        self._context.events.close()
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
 

@@ -27,7 +27,7 @@ from .follow import Follower
 from .listener import Listener, bind
 from .notifier import Notifier
 from .settings import Dns, Secondary
-from .updates import Allowance, Updates
+from .updates import Updates
 from .zones import PublishedZones, TransferAccess
 
 log = structlog.get_logger(__name__)
@@ -88,7 +88,7 @@ class DnsServer:
         for policy in settings.update_policy:
             scopes.setdefault(names.from_text(policy.key), []).append(policy.scope())
         access = TransferAccess(self._service, settings.rules(), scopes)
-        updates = Updates(self._service, scopes, Allowance(settings.updates_per_minute, time.monotonic))
+        updates = Updates(self._service, scopes, settings.updates_per_minute, time.monotonic)
         primary = Primary(zones, keys, self._clock, access=access, updates=updates, compress=True)
         self._listener = Listener(primary, settings, lambda kind: self._answers.labels(kind).inc())
         await self._listener.start(self._sockets)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
@@ -21,37 +20,30 @@ from arca_dns.zone import names, rr
 from arca_dns.zone.changes import Plan
 from arca_dns.zone.content import TreeView
 
+from ..rates import Buckets
+
 log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 5
 
 
-class Allowance:
-    """So many at once, and so many a minute, for each of several names; *monotonic* gives seconds."""
-
-    def __init__(self, per_minute: int, monotonic: Callable[[], float]) -> None:
-        self._most = float(per_minute)
-        self._monotonic = monotonic
-        self._left: dict[bytes, tuple[float, float]] = {}
-        self._lock = threading.Lock()
-
-    def take(self, name: bytes) -> bool:
-        """Whether *name* may once more."""
-        with self._lock:
-            now = self._monotonic()
-            left, since = self._left.get(name, (self._most, now))
-            left = min(self._most, left + (now - since) * self._most / 60)
-            self._left[name] = (left - 1 if left >= 1 else left, now)
-            return left >= 1
-
-
 class Updates:
-    """Does updates on *service*, within the *scopes* of the key that signed them."""
+    """Does updates on *service*, within the *scopes* of the key that signed them; *clock* gives monotonic seconds.
 
-    def __init__(self, service: Service, scopes: Mapping[bytes, Sequence[Scope]], allowance: Allowance) -> None:
+    *per_minute* is how many a key may send each minute, and at once.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        scopes: Mapping[bytes, Sequence[Scope]],
+        per_minute: float,
+        clock: Callable[[], float],
+    ) -> None:
         self._service = service
         self._scopes = scopes
-        self._allowance = allowance
+        self._per_minute = per_minute
+        self._buckets = Buckets(clock)
 
     def __call__(self, request: Message, key: bytes, address: str | None) -> int:
         """The rcode of the UPDATE *request*, which *key* signed."""
@@ -76,7 +68,7 @@ class Updates:
         scopes = [scope for scope in self._scopes.get(key, ()) if scope.has_zone(request.zone)]
         if not scopes:
             raise Failed(wire.REFUSED, "no policy lets the key update this zone")
-        if not self._allowance.take(key):
+        if self._buckets.take(names.to_text(key), self._per_minute / 60, self._per_minute):
             raise Failed(wire.REFUSED, "the key has sent too many updates")
         update = read(request)
 

@@ -7,14 +7,28 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import audit, bulk, deleted, edges, imports, keys, operations, publication, rrsets, search, versions, zones
+from . import (
+    audit,
+    bulk,
+    deleted,
+    edges,
+    events,
+    imports,
+    keys,
+    operations,
+    publication,
+    rrsets,
+    search,
+    versions,
+    zones,
+)
 
 
 def api_router() -> APIRouter:
     """Everything below ``/api/v1``."""
     router = APIRouter(prefix="/api/v1")
     zone_work = (zones, deleted, bulk, rrsets, search, versions, publication)
-    for module in (*zone_work, edges, imports, keys, audit, operations):
+    for module in (*zone_work, edges, events, imports, keys, audit, operations):
         router.include_router(module.router)
     return router
 

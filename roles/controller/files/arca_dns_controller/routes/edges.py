@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
 
+from arca_dns.errors import NotFound
+from arca_dns.service import Service
 from arca_dns.store.base import Json, JsonObject
 
 from .. import models, reading
@@ -38,6 +41,24 @@ def _seen(edge: JsonObject, principal: Principal) -> JsonObject:
         if isinstance(one, dict) and principal.sees(reading.zone_name(str(one.get("name"))))
     ]
     return {**edge, "zones": shown}
+
+
+@router.get("/edges/{edge}", responses=answers(models.EdgeState), response_model=None)
+def get_edge(edge: EdgeName, principal: Reader, service: Zones) -> Response:
+    """Read the latest attestation of one edge, and how far it is behind."""
+    found = service.edge(edge)
+    if principal.limits.limited:
+        found = _seen(found, principal)
+    head, served = _revision(service), found.get("head")
+    behind = head - served if isinstance(head, int) and isinstance(served, int) else None
+    return JSONResponse({**found, "current_head": head, "behind": behind})
+
+
+def _revision(service: Service) -> int | None:
+    """The revision of the current head, if there is one."""
+    with suppress(NotFound):
+        return service.head().revision()
+    return None
 
 
 @router.put("/edges/{edge}/attestation", responses=answers(status=204), response_model=None, status_code=204)

@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from threading import Lock
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from arca_dns.documents import PublishedVersion
+from arca_dns.dnssec.keys import ds_rdata
+from arca_dns.documents import PublishedVersion, utc
 from arca_dns.errors import NotFound
 from arca_dns.publish.publisher import RING
 from arca_dns.service import Service
@@ -24,7 +26,7 @@ from arca_dns.zone.text import render as zone_lines
 from arca_dns.zone.tree import ZoneRoot
 
 from .. import models, reading, render
-from .shared import Ctx, Follower, Reader, ZoneName, Zones, answers
+from .shared import Ctx, Follower, Limit, Reader, ZoneName, Zones, answers
 
 router = APIRouter(tags=["publication"])
 Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 of the blob, in hexadecimal.")]
@@ -75,17 +77,64 @@ def head_signed_zone(zone: ZoneName, _principal: Reader, service: Zones) -> Resp
     return Response(headers=_headers(*service.signed_zone(reading.zone_of(zone))), media_type="text/dns")
 
 
-@router.get("/zones/{zone}/ds", responses=answers(models.DsAnswer), response_model=None)
+_DS_ANSWERS: dict[int | str, dict[str, Any]] = answers(models.DsAnswer)
+_DS_ANSWERS[200]["content"] = {"text/plain": {"schema": {"type": "string"}}}
+
+
+@router.get("/zones/{zone}/ds", responses=_DS_ANSWERS, response_model=None)
 def get_ds(
     zone: ZoneName,
     _principal: Reader,
     service: Zones,
+    request: Request,
     digest: Annotated[list[Literal["2", "4"]] | None, Query(description="Digest types: 2 SHA-256, 4 SHA-384.")] = None,
 ) -> Response:
-    """Read the DS records that the parent needs; none for an unsigned zone."""
+    """Read the DS records for the parent, with `Accept: text/plain` as a zone file; none for an unsigned zone."""
     name = reading.zone_of(zone)
-    found = service.ds(name, [int(one) for one in digest or ("2",)])
-    return JSONResponse({"name": names.to_text(name), "ds": [rdata.to_text(rr.DS, one) for one in found]})
+    found = [rdata.to_text(rr.DS, one) for one in service.ds(name, [int(one) for one in digest or ("2",)])]
+    owner = names.to_text(name)
+    accepted = request.headers.get("accept", "")
+    if "text/plain" in accepted and "application/json" not in accepted:
+        return Response("".join(f"{owner}\tIN\tDS\t{one}\n" for one in found), media_type="text/plain")
+    return JSONResponse({"name": owner, "ds": found})
+
+
+@router.get("/zones/{zone}/keys", responses=answers(models.ZoneKeys), response_model=None)
+def get_zone_keys(zone: ZoneName, _principal: Reader, service: Zones) -> Response:
+    """Read what anybody may know of a zone's DNSSEC keys."""
+    name = reading.zone_of(zone)
+    keys = [
+        {
+            "tag": key.tag,
+            "algorithm": key.algorithm,
+            "role": key.role,
+            "created": utc(key.created),
+            "dnskey": rdata.to_text(rr.DNSKEY, key.dnskey_rdata),
+            "ds": []
+            if key.role == "zsk"
+            else [rdata.to_text(rr.DS, ds_rdata(name, key.dnskey_rdata, digest)) for digest in (2, 4)],
+        }
+        for key in service.zone_keys(name)
+    ]
+    return JSONResponse({"name": names.to_text(name), "keys": keys})
+
+
+@router.get("/catalog", responses=answers(models.CatalogPage), response_model=None)
+def get_catalog(
+    principal: Reader,
+    service: Zones,
+    after: Annotated[str, Query(max_length=1024, description="The `next` of the page before.")] = "",
+    limit: Limit = 100,
+) -> Response:
+    """List the zones of the current head as edges get them: serial, published version, digest of the tree."""
+    found = service.catalog(reading.zone_name(after) if after else None, limit)
+    zones = [
+        {"name": names.to_text(one.zone), "version": one.version, "serial": one.serial, "root": one.root}
+        for one in found
+        if principal.sees(one.zone)
+    ]
+    following = names.to_text(found[-1].zone) if len(found) == limit else None
+    return JSONResponse({"zones": zones, "next": following})
 
 
 @router.get("/heads/{ring}", responses=answers(models.Head), response_model=None)
@@ -142,10 +191,13 @@ def _frames(service: Service, digests: Sequence[str]) -> Iterator[bytes]:
 
 
 def _headers(version: PublishedVersion, tree: ZoneRoot) -> dict[str, str]:
+    digest = _hashes.of(version.version, tree)
     return {
         "ETag": render.etag(version.version),
         "X-Zone-Serial": str(version.serial),
-        "X-Zone-Hash": _hashes.of(version.version, tree),
+        "X-Zone-Hash": digest,
+        # RFC 9530 section 3
+        "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(digest)).decode()}:",
     }
 
 

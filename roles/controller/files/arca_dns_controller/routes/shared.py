@@ -20,6 +20,7 @@ from arca_dns.zone import names
 
 from ..auth import Principal, StoredKeys, allow
 from ..config import ControllerConfig
+from ..event_feed import EventFeed
 from ..feed import HeadFeed
 from ..metrics import Metrics
 from ..reading import WriteOptions
@@ -39,6 +40,7 @@ class Context:
     lease: Lease
     keys: ApiKeys
     journal: Journal
+    events: EventFeed
     stored_keys: StoredKeys
 
 

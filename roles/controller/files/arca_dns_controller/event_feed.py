@@ -1,0 +1,144 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Events for many followers: one thread follows the store, from when somebody asks first, and keeps the latest.
+
+Who is further behind than what is kept reads from the store. A follower that is slow holds nobody up: it reads from
+what is kept at its own pace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+from fastapi.concurrency import run_in_threadpool
+
+from arca_dns import events
+from arca_dns.errors import ArcaError, CursorLost
+from arca_dns.events import Event
+from arca_dns.store.base import Store
+
+log = structlog.get_logger(__name__)
+
+#: Commits whose events are kept in memory.
+_KEPT = 4096
+_SLICE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events, in order, and the cursor behind them."""
+
+    events: list[Event]
+    cursor: int
+
+
+class EventFeed:
+    """What :class:`~.feed.HeadFeed` is for heads. Its methods are for the event loop, but for :meth:`close`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pages: deque[tuple[int, Page]] = deque(maxlen=_KEPT)  # the cursor before each, and the page
+        self._at = 0
+        self._attested: dict[object, object] = {}
+        self._news = asyncio.Event()
+
+    def close(self) -> None:
+        """Let all followers go; safe from any thread and from a signal handler."""
+        self._stop.set()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed already
+                self._loop.call_soon_threadsafe(self._news.set)
+
+    @property
+    def closed(self) -> bool:
+        """Whether followers are let go."""
+        return self._stop.is_set()
+
+    async def join(self) -> None:
+        """Wait until the thread has ended."""
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    async def now(self) -> int:
+        """The cursor behind all that has happened."""
+        return await run_in_threadpool(events.newest, self._store)
+
+    async def next(self, cursor: int, timeout: float) -> Page:
+        """What happened behind *cursor*, at once or as soon as something does; an empty page after *timeout* seconds.
+
+        Raises :class:`CursorLost` and :class:`StoreUnavailable`.
+        """
+        if self._thread is None:
+            await self._start()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while not self._stop.is_set():
+            if self._pages and self._pages[0][0] <= cursor <= self._at:
+                pages = [page for _before, page in self._pages if page.cursor > cursor]
+                if pages:
+                    found = [event for page in pages for event in page.events if event.cursor > cursor]
+                    return Page(found, pages[-1].cursor)
+            elif cursor != self._at:
+                found, reached = await run_in_threadpool(events.after, self._store, cursor)
+                if reached > cursor:
+                    return Page(found, reached)
+            left = deadline - loop.time()
+            if left <= 0:
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._news.wait()
+        return Page([], cursor)
+
+    async def _start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        at = await self.now()
+        if self._thread is None:  # another request may have been faster
+            self._at = at
+            self._thread = threading.Thread(target=self._follow, args=(self._at,), name="event-feed", daemon=True)
+            self._thread.start()
+
+    def _follow(self, cursor: int) -> None:
+        told = False
+        while not self._stop.is_set():
+            try:
+                found, reached = events.after(self._store, cursor, _SLICE_SECONDS)
+            except CursorLost:  # away for very long, or the store was restored
+                found, reached = [], cursor
+                with suppress(ArcaError):
+                    reached = events.newest(self._store)
+            except ArcaError as error:
+                if not told:
+                    log.error("events cannot be read from the store", reason=str(error))
+                told = True
+                self._stop.wait(_SLICE_SECONDS)
+                continue
+            told = False
+            if reached != cursor and self._loop is not None:
+                page = Page([event for event in found if self._is_news(event)], reached)
+                with suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._arrived, cursor, page)
+            cursor = reached
+
+    def _is_news(self, event: Event) -> bool:
+        """Edges attest all the time; what counts is that they attest another head."""
+        if event.kind != "edge.attested":
+            return True
+        before = self._attested.get(event.data["edge"])
+        self._attested[event.data["edge"]] = event.data["head"]
+        return before != event.data["head"]
+
+    def _arrived(self, before: int, page: Page) -> None:
+        self._pages.append((before, page))
+        self._at = page.cursor
+        news, self._news = self._news, asyncio.Event()
+        news.set()
