@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from struct import Struct, error as StructError
-from typing import TypeAlias
 
 from .._deps import dns
 from ..errors import ArcaError
@@ -58,7 +57,7 @@ class Update:
 
 
 #: Whether who asks may write the RRset of an owner and type.
-May: TypeAlias = "Callable[[bytes, int], bool]"
+May = Callable[[bytes, int], bool]
 
 
 def read(request: Message) -> Update:

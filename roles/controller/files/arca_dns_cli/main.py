@@ -104,7 +104,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         app(None if arguments is None else list(arguments), prog_name="arca-dns")
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1 if end.code else 0
+        if isinstance(end.code, int):
+            return end.code
+        return int(end.code is not None)
     except ArcaError as error:
         sys.stderr.write(f"arca-dns: {printable(error.message)}\n")
         for place in error.places:

@@ -113,8 +113,8 @@ def import_files(
     if zone is not None and len(file) > 1:
         raise ConfigError("--zone goes with one file")
     client = session(ctx).client()
-    bar = len(file) > 1 and sys.stderr.isatty() and (yes or dry_run)
-    for path in track(file, "importing", console=Console(stderr=True), transient=True, disable=not bar):
+    shows = len(file) > 1 and sys.stderr.isatty() and (yes or dry_run)
+    for path in track(file, "importing", console=Console(stderr=True), transient=True, disable=not shows):
         text = files.read(path)
         name = zone or files.zone_of(path, text)
         try:

@@ -56,13 +56,13 @@ async def follow_events(
         first = await feed.next(start, 0)  # what is wrong with the cursor is said before the stream begins
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_stream(feed, first, wanted), media_type=_SSE, headers=headers)
-    page = await feed.next(start, 0 if after is None and last_event_id is None else timeout)
+    page = await feed.next(start, timeout if last_event_id or after is not None else 0)
     found = [event.to_json() for event in page.events if wanted(event)]
     return JSONResponse({"events": found, "next": page.cursor}, headers={"Cache-Control": "no-store"})
 
 
 async def _start(feed: EventFeed, after: int | None, last_event_id: str | None) -> int:
-    if last_event_id is not None and last_event_id:
+    if last_event_id:
         if not last_event_id.isdecimal() or len(last_event_id) > 16:
             raise InputError("a header is wrong", [Place("must be the id of an event", pointer="Last-Event-ID")])
         return int(last_event_id)
