@@ -505,9 +505,12 @@ class Service:
 
     # -- publication ------------------------------------------------------------------------
 
-    def catalog(self, after: bytes | None = None, limit: int = 100) -> list[Entry]:
-        """Up to *limit* zones of the current head, in key order, those behind *after*."""
-        return list(islice(self.publisher.catalog(self._cache.open()).entries(after), limit))
+    def catalog(
+        self, after: bytes | None = None, limit: int = 100, seen: Callable[[bytes], bool] = lambda _zone: True
+    ) -> list[Entry]:
+        """Up to *limit* zones of the current head that may be *seen*, in key order, those behind *after*."""
+        found = self.publisher.catalog(self._cache.open()).entries(after)
+        return list(islice((entry for entry in found if seen(entry.zone)), limit))
 
     def edge(self, name: str) -> JsonObject:
         """The latest attestation of an edge. Raises ``NotFound``."""

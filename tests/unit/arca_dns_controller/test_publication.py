@@ -48,6 +48,8 @@ def test_a_signed_zone_has_its_version_serial_and_hash(api: Api, zone: str) -> N
     assert head.headers["x-zone-hash"] == answer.headers["x-zone-hash"]
     again = api("GET", f"/zones/{zone}/signed", headers={"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+    again = api("HEAD", f"/zones/{zone}/signed", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.headers["etag"]) == (304, answer.headers["etag"])
 
 
 def test_ds_records_are_given_in_the_digest_types_asked_for(api: Api, zone: str) -> None:
@@ -93,6 +95,20 @@ def test_the_catalog_lists_what_the_head_publishes_a_page_at_a_time(api: Api, zo
     state = api("GET", f"/zones/{zone}").json()["published"]
     assert (seen[0].version, seen[0].serial) == (state["version"], state["serial"])
     assert api("GET", f"/blobs/{seen[0].root}").status_code == 200
+
+
+def test_a_limited_key_pages_through_its_part_of_the_catalog_and_learns_of_no_other_zone(
+    client: TestClient, api: Api, zone: str
+) -> None:
+    for name in ("a.test", "b.test", "c.test", "d.test"):
+        assert api("POST", "/zones", json={**EXAMPLE, "name": name, "records": RECORDS, "soa": SOA}).status_code == 201
+    viewer = Api(client, None)
+    made = api("POST", "/keys", json={"name": "v", "role": "viewer", "limits": {"zones": ["a.test", "d.test"]}})
+    viewer.headers = {"X-API-Key": made.json()["key"]}
+    first = viewer("GET", "/catalog?limit=1").json()
+    assert ([one["name"] for one in first["zones"]], first["next"]) == (["a.test."], "a.test.")
+    second = viewer("GET", "/catalog", params={"limit": 2, "after": first["next"]}).json()
+    assert ([one["name"] for one in second["zones"]], second["next"]) == (["d.test."], None)
 
 
 def test_one_edge_tells_how_far_it_is_behind(client: TestClient, api: Api, zone: str) -> None:

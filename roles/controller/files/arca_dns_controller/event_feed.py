@@ -12,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 
 import structlog
 from fastapi.concurrency import run_in_threadpool
@@ -82,11 +84,10 @@ class EventFeed:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while not self._stop.is_set():
+            news = self._news  # before looking, so that nothing comes unseen between that and waiting
             if self._pages and self._pages[0][0] <= cursor <= self._at:
-                pages = [page for _before, page in self._pages if page.cursor > cursor]
-                if pages:
-                    found = [event for page in pages for event in page.events if event.cursor > cursor]
-                    return Page(found, pages[-1].cursor)
+                if cursor < self._at:
+                    return self._behind(cursor)
             elif cursor != self._at:
                 found, reached = await run_in_threadpool(events.after, self._store, cursor)
                 if reached > cursor:
@@ -96,8 +97,13 @@ class EventFeed:
                 break
             with suppress(TimeoutError):
                 async with asyncio.timeout(left):
-                    await self._news.wait()
+                    await news.wait()
         return Page([], cursor)
+
+    def _behind(self, cursor: int) -> Page:
+        """What is kept behind *cursor*; looks at no more than that."""
+        pages = list(takewhile(lambda page: page.cursor > cursor, (page for _before, page in reversed(self._pages))))
+        return Page([event for page in reversed(pages) for event in page.events if event.cursor > cursor], self._at)
 
     async def _start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -113,9 +119,13 @@ class EventFeed:
             try:
                 found, reached = events.after(self._store, cursor, _SLICE_SECONDS)
             except CursorLost:  # away for very long, or the store was restored
-                found, reached = [], cursor
-                with suppress(ArcaError):
-                    reached = events.newest(self._store)
+                try:
+                    cursor = events.newest(self._store)
+                except ArcaError:
+                    self._stop.wait(_SLICE_SECONDS)
+                else:
+                    self._tell(self._lost, cursor)
+                continue
             except ArcaError as error:
                 if not told:
                     log.error("events cannot be read from the store", reason=str(error))
@@ -123,11 +133,15 @@ class EventFeed:
                 self._stop.wait(_SLICE_SECONDS)
                 continue
             told = False
-            if reached != cursor and self._loop is not None:
-                page = Page([event for event in found if self._is_news(event)], reached)
-                with suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(self._arrived, cursor, page)
+            if reached != cursor:
+                self._tell(self._arrived, cursor, Page([event for event in found if self._is_news(event)], reached))
             cursor = reached
+
+    def _tell(self, what: Callable[..., None], *arguments: object) -> None:
+        """Have *what* called by the event loop."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed already
+                self._loop.call_soon_threadsafe(what, *arguments)
 
     def _is_news(self, event: Event) -> bool:
         """Edges attest all the time; what counts is that they attest another head."""
@@ -140,5 +154,14 @@ class EventFeed:
     def _arrived(self, before: int, page: Page) -> None:
         self._pages.append((before, page))
         self._at = page.cursor
+        self._wake()
+
+    def _lost(self, cursor: int) -> None:
+        """Nothing is known of what led to *cursor*: the store tells each follower whether it can go on."""
+        self._pages.clear()
+        self._at = cursor
+        self._wake()
+
+    def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()

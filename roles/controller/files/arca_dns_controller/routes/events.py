@@ -95,6 +95,8 @@ async def _stream(feed: EventFeed, page: Page, wanted: Callable[[Event], bool]) 
             position = f"id: {event.cursor}\n" if last else ""
             yield f"{position}event: {event.kind}\ndata: {json.dumps(event.to_json(), ensure_ascii=False)}\n\n"
         cursor = page.cursor
+        if page.events and (not shown or shown[-1].cursor != cursor):
+            yield f"id: {cursor}\n\n"  # who is cut off goes on behind what it did not ask for
         try:
             page = await feed.next(cursor, _HEARTBEAT)
         except ArcaError:  # the client goes on from its last id when the store is back

@@ -72,9 +72,11 @@ def get_signed_zone(zone: ZoneName, _principal: Reader, service: Zones, request:
 
 
 @router.head("/zones/{zone}/signed", responses=answers(), response_model=None)
-def head_signed_zone(zone: ZoneName, _principal: Reader, service: Zones) -> Response:
+def head_signed_zone(zone: ZoneName, _principal: Reader, service: Zones, request: Request) -> Response:
     """Read the version, serial and hash of a signed zone."""
-    return Response(headers=_headers(*service.signed_zone(reading.zone_of(zone))), media_type="text/dns")
+    version, tree = service.signed_zone(reading.zone_of(zone))
+    status = 304 if reading.not_modified(request, version.version) else 200
+    return Response(status_code=status, headers=_headers(version, tree), media_type="text/dns")
 
 
 _DS_ANSWERS: dict[int | str, dict[str, Any]] = answers(models.DsAnswer)
@@ -127,11 +129,10 @@ def get_catalog(
     limit: Limit = 100,
 ) -> Response:
     """List the zones of the current head as edges get them: serial, published version, digest of the tree."""
-    found = service.catalog(reading.zone_name(after) if after else None, limit)
+    found = service.catalog(reading.zone_name(after) if after else None, limit, principal.sees)
     zones = [
         {"name": names.to_text(one.zone), "version": one.version, "serial": one.serial, "root": one.root}
         for one in found
-        if principal.sees(one.zone)
     ]
     following = names.to_text(found[-1].zone) if len(found) == limit else None
     return JSONResponse({"zones": zones, "next": following})
