@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import count, islice
 from typing import cast
 
 from . import deletion
@@ -376,15 +376,21 @@ class Service:
         return [self._info(decode(Source, d)) for d in documents]
 
     def find_zones(
-        self, wanted: Callable[[bytes, ZoneSettings], bool], after: bytes | None = None, limit: int = 100
+        self,
+        wanted: Callable[[bytes, ZoneSettings], bool],
+        after: bytes | None = None,
+        limit: int = 100,
+        *,
+        whole: bool = False,
     ) -> tuple[list[ZoneInfo], bytes | None]:
         """Up to *limit* zones in key order, behind *after*, that are *wanted*, and behind which zone to go on.
 
-        Looks at some thousands of zones at most, so there may be fewer, or none, though there is more to look at.
+        Looks at some thousands of zones at most, so there may be fewer, or none, though there is more to look at; with
+        *whole* at all of them, so that the zone to go on behind is one that is wanted.
         """
         found: list[ZoneInfo] = []
         key = "" if after is None else zone_key(after)
-        for _page in range(_FIND_PAGES):
+        for _page in count() if whole else range(_FIND_PAGES):
             documents = self._store.scan("zone/", key, 1000)
             for document in documents:
                 name = names.from_text(str(document.value["name"]))
@@ -403,10 +409,13 @@ class Service:
         notes = everything(self._store, "dirty/")
         return {names.from_text(str(note.value["name"])) for note in notes if note.value.get("problem")}
 
-    def zone_names(self, after: bytes | None = None, limit: int = 100) -> list[bytes]:
-        """The names of up to *limit* zones in key order, those behind *after*."""
-        documents = self._store.scan("zone/", "" if after is None else zone_key(after), limit)
-        return [names.from_text(str(document.value["name"])) for document in documents]
+    def zone_names(
+        self, after: bytes | None = None, limit: int = 100, seen: Callable[[bytes], bool] = lambda _zone: True
+    ) -> list[bytes]:
+        """The names of up to *limit* zones that may be *seen*, in key order, those behind *after*."""
+        documents = everything(self._store, "zone/", "" if after is None else zone_key(after))
+        found = (names.from_text(str(document.value["name"])) for document in documents)
+        return list(islice((name for name in found if seen(name)), limit))
 
     def opened(self, name: bytes) -> tuple[ZoneRoot, int] | None:
         """:meth:`content` of a zone's current version, or ``None`` if there is no such zone."""

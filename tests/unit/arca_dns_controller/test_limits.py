@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from starlette.testclient import TestClient
 
+from arca_dns import finding
 from arca_dns_controller import models
 from controller_api import EXAMPLE, Api, problem
 
@@ -168,3 +171,21 @@ def test_a_secret_is_told_once_and_stands_in_no_log(api: Api, capsys: pytest.Cap
 def test_a_name_cannot_break_a_log_line_or_a_header(api: Api) -> None:
     body = problem(api("POST", "/keys", json={"name": "a\r\nX: y", "role": "viewer"}), 422, "invalid-input")
     assert body["places"][0]["pointer"] == "/name"
+
+
+@pytest.mark.parametrize(
+    "path", ["/zones?limit=1", "/zones?limit=1&name=*", "/search?value=192.0.2.*&limit=1", "/catalog?limit=1"]
+)
+def test_no_page_of_a_list_names_a_zone_beyond_the_limits(api: Api, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finding, "WORK", 1)
+    limited = key(api, role="viewer", zones=["other.example"])
+    after, pages = "", 0
+    while after is not None and pages < 20:
+        text = limited("GET", path, params={**_query(path), "after": after}).text
+        assert "example.com" not in text
+        after, pages = json.loads(text)["next"], pages + 1
+    assert after is None
+
+
+def _query(path: str) -> dict[str, str]:
+    return dict(part.split("=") for part in path.partition("?")[2].split("&"))

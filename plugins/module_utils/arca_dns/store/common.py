@@ -67,9 +67,8 @@ def broken_preconditions(transaction: Transaction, revisions: dict[str, int]) ->
     return "; ".join(broken)
 
 
-def everything(store: Store, prefix: str) -> Iterator[Document]:
-    """All documents whose key begins with *prefix*, in code point order, fetched page by page."""
-    after = ""
+def everything(store: Store, prefix: str, after: str = "") -> Iterator[Document]:
+    """All documents whose key begins with *prefix* and is greater than *after*, in code point order, page by page."""
     while page := store.scan(prefix, after):
         yield from page
         after = page[-1].key

@@ -46,8 +46,11 @@ def search_zones(
     """
     wanted = Wanted(name, rdata.type_from_text(type) if type else None, value)
 
+    def zones(after: bytes | None, limit: int) -> list[bytes]:
+        return service.zone_names(after, limit, principal.sees)
+
     def opened(zone: bytes) -> tuple[ZoneRoot, int] | None:
         return service.opened(zone) if principal.sees(zone) else None
 
-    page = search(wanted, service.zone_names, opened, Position.of(after) if after else None, limit)
+    page = search(wanted, zones, opened, Position.of(after) if after else None, limit)
     return JSONResponse(render.found(page))

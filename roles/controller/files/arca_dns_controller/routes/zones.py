@@ -59,7 +59,7 @@ def list_zones(
     if name or dnssec is not None or problem is not None or principal.limits.limited:
         waiting = service.waiting_zones() if problem is not None else ()
         wanted = reading.ZoneFilter(name, dnssec, problem, waiting, principal.sees)
-        found, last = service.find_zones(wanted, behind, limit)
+        found, last = service.find_zones(wanted, behind, limit, whole=principal.limits.limited)
         following = None if last is None else names.to_text(last)
     else:
         found = service.zones(behind, limit)
