@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
 from fastapi import Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from arca_dns.documents import Deleted, PublishedVersion, SourceVersion, utc
 from arca_dns.finding import Page
@@ -22,8 +22,21 @@ from arca_dns.zone.text import relative
 
 #: A piece of a stream: each costs a change of threads.
 _PIECE = 1 << 16
+#: Up to so many octets an answer is made before it is begun.
+_AT_ONCE = 1 << 18
 #: RRsets that a plan shows; of larger ones it tells the number.
 MOST_DIFFS = 10_000
+
+
+def body(pieces: Iterable[bytes], media: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer of *pieces*: at once where they are few, with their length; else as a stream."""
+    rest = iter(pieces)
+    held: list[bytes] = []
+    for piece in rest:
+        held.append(piece)
+        if len(held) * _PIECE > _AT_ONCE:
+            return StreamingResponse(chain(held, rest), media_type=media, headers=headers)
+    return Response(b"".join(held), media_type=media, headers=dict(headers or {}))
 
 
 def etag(version: str) -> str:

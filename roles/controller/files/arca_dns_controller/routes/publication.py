@@ -68,7 +68,7 @@ def get_signed_zone(zone: ZoneName, _principal: Reader, service: Zones, request:
     headers = _headers(version, tree)
     if reading.not_modified(request, version.version):
         return Response(status_code=304, headers=headers)
-    return StreamingResponse(_file(tree), media_type="text/dns", headers=headers)
+    return render.body(_file(tree), "text/dns", headers)
 
 
 @router.head("/zones/{zone}/signed", responses=answers(), response_model=None)

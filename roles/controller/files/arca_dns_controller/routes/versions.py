@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 
 from arca_dns.zone import names
 
@@ -48,10 +48,10 @@ def get_version(zone: ZoneName, version: VersionId, _principal: Reader, service:
     if reading.not_modified(request, version):
         return Response(status_code=304, headers={"ETag": render.etag(version)})
     head = {**render.version(found), "name": names.to_text(name)}
-    return StreamingResponse(
+    return render.body(
         render.document(head, name, service.rrsets(name, version)),
-        media_type="application/json",
-        headers={"ETag": render.etag(version)},
+        "application/json",
+        {"ETag": render.etag(version)},
     )
 
 

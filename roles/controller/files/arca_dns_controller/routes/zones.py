@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse
 
 from arca_dns.errors import InputError, Place
 from arca_dns.journal import caller
@@ -66,7 +66,7 @@ def list_zones(
         following = found[-1].source.name if len(found) == limit else None
     if fields == "full":
         documents = (_document(service, info) for info in found)
-        return StreamingResponse(render.zone_list(documents, following), media_type="application/json")
+        return render.body(render.zone_list(documents, following), "application/json")
     return JSONResponse({"zones": [render.summary(info) for info in found], "next": following})
 
 
@@ -136,7 +136,7 @@ def get_zone(
         return Response(status_code=304, headers=_headers(info))
     if not records:
         return JSONResponse(render.summary(info), headers=_headers(info))
-    return StreamingResponse(_document(service, info), media_type="application/json", headers=_headers(info))
+    return render.body(_document(service, info), "application/json", _headers(info))
 
 
 @router.head("/zones/{zone}", responses=answers(), response_model=None)
@@ -197,7 +197,7 @@ def get_zone_file(zone: ZoneName, _principal: Reader, service: Zones, request: R
     info = service.zone(name)
     if reading.not_modified(request, info.source.version):
         return Response(status_code=304, headers=_headers(info))
-    return StreamingResponse(_file(service, info), media_type="text/plain", headers=_headers(info))
+    return render.body(_file(service, info), "text/plain", _headers(info))
 
 
 @router.put(
