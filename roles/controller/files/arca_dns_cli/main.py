@@ -24,7 +24,7 @@ from arca_dns.errors import (
     StoreUnavailable,
 )
 
-from .commands import publication, rrsets, tokens, versions, writes, zones
+from .commands import looking, publication, rrsets, tokens, versions, writes, zones
 from .output import printable
 from .session import Session
 from .settings import Given
@@ -57,6 +57,7 @@ app.command("deleted", epilog="Example: arca-dns deleted --json")(zones.deleted)
 versions.register(app)
 writes.register(app)
 publication.register(app)
+looking.register(app)
 
 
 def _version(wanted: bool) -> None:

@@ -63,7 +63,7 @@ def keys(ctx: typer.Context, zone: Zone, as_json: AsJson = False) -> None:
     if as_json:
         output.as_json(found)
         return
-    columns = ("tag", "algorithm", "role", "state")
+    columns = ("tag", "algorithm", "role", "created")
     output.table(columns, ([one.get(column) for column in columns] for one in map(answers.mapping, found)))
 
 
