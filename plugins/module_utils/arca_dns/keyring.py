@@ -36,6 +36,9 @@ class BackendKeyStore:
         self._store = store
         self._master = master
 
+    def ready(self) -> None:
+        """See :class:`~.dnssec.keystore.KeyStore`: they are where the zones are."""
+
     def load(self, zone: bytes) -> list[KeyPair]:
         """See :class:`~.dnssec.keystore.KeyStore`."""
         return ordered(self._open(zone, sealed) for sealed in self._sealed(zone)[0])

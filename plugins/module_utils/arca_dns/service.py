@@ -595,8 +595,9 @@ class Service:
         return [{name: value for name, value in report.value.items() if name != "object"} for report in reports]
 
     def ready(self) -> None:
-        """Raises if the store does not answer."""
+        """Raises if the store does not answer, or keys cannot be read."""
         self._store.get(head_key(RING))
+        self._keystore.ready()
 
     def close(self) -> None:
         """Give back the store."""

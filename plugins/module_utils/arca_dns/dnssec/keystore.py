@@ -16,7 +16,7 @@ import secrets
 import shutil
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Protocol, TypeAlias
@@ -51,6 +51,9 @@ class KeyStore(Protocol):
 
     def zones(self) -> list[bytes]:
         """The zones that have keys, in canonical order."""
+
+    def ready(self) -> None:
+        """Raise :class:`KeyUnavailable` if keys cannot be read; cheap."""
 
 
 class MemoryKeyStore:
@@ -88,6 +91,9 @@ class MemoryKeyStore:
         with self._lock:
             return sorted((zone for zone, held in self._keys.items() if held), key=names.sort_key)
 
+    def ready(self) -> None:
+        """See :class:`KeyStore`."""
+
 
 class DirectoryKeyStore:
     """Keys in files ``<zone>/K<zone>+<algorithm>+<tag>.json`` (0600, folders 0700), sealed under *master*.
@@ -103,6 +109,11 @@ class DirectoryKeyStore:
 
     def __repr__(self) -> str:
         return f"<DirectoryKeyStore {self._path}>"
+
+    def ready(self) -> None:
+        """See :class:`KeyStore`. A folder that is missing is made with the first key."""
+        with self._told("read from"), suppress(FileNotFoundError), os.scandir(self._path):
+            return
 
     def load(self, zone: bytes) -> list[KeyPair]:
         """See :class:`KeyStore`."""

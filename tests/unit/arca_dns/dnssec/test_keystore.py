@@ -300,3 +300,15 @@ def test_a_master_key_that_others_can_read_is_refused(tmp_path: Path, mode: int)
     path.chmod(mode)
     with pytest.raises(KeyUnavailable, match=f"chmod 600 {path}"):
         MasterKey.load(path)
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    store = DirectoryKeyStore(folder, MASTER)
+    store.ready()
+    folder.mkdir()
+    store.ready()
+    folder.rmdir()
+    folder.write_text("no folder")
+    with pytest.raises(KeyUnavailable, match="cannot be read from"):
+        store.ready()

@@ -31,7 +31,7 @@ async def health() -> Response:
 @root.get("/ready", response_model=None)
 @router.get("/ready", responses=answers(models.State), response_model=None)
 def ready(service: Zones) -> Response:
-    """Tell that the store answers, or 503. Needs no key."""
+    """Tell that the store answers and keys can be read, or 503. Needs no API key."""
     service.ready()
     return JSONResponse({"status": "ok"})
 
