@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 COMMAND = [sys.executable, "-c", "from arca_dns_controller.cli import main; main()"]
 KEY = "key-of-admin"
@@ -48,15 +49,15 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(config: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A controller that has told systemd's socket that it is ready."""
+def running(config: Path, folder: Path, log: IO[str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    """A controller that has told systemd's socket that it is ready; its log goes to *log*, or to a pipe."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(folder / "notify"))
         manager.settimeout(30)
         process = subprocess.Popen(
             [*COMMAND, "serve", "--config", str(config)],
             env={**os.environ, "NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "60000000"},
-            stderr=subprocess.PIPE,
+            stderr=log or subprocess.PIPE,
             text=True,
         )
         try:
@@ -67,5 +68,5 @@ def running(config: Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
         finally:
             process.kill()
             process.wait()
-            assert process.stderr is not None
-            process.stderr.close()
+            if process.stderr is not None:
+                process.stderr.close()
