@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[3]
 SEED = "1"
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = "3"
-BUDGET = "40"  # seconds, shared by the phases
+BUDGET = "30"  # seconds, shared by the phases
 SECONDS = 180
 
 
