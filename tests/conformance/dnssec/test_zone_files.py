@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from arca_dns.dnssec.algorithms import RSASHA256, SUPPORTED
 from arca_dns.dnssec.bind_keys import save
-from arca_dns.dnssec.keys import KSK, ZSK, generate_key
+from arca_dns.dnssec.keys import generate_keys
+from arca_dns.dnssec.policy import Policy
 from arca_dns.zone import names
 from arca_dns_controller.cli import app
 
@@ -110,8 +111,8 @@ def test_keys_of_every_algorithm_go_both_ways(tmp_path: Path, algorithm: int) ->
     run("bind9-utils", ["dnssec-verify", "-o", "example.", "by-us"], tmp_path)
 
     origin = names.from_text("example.")
-    for role in (KSK, ZSK):
-        save(tmp_path / "ours", generate_key(origin, algorithm, role))
+    for pair in generate_keys(Policy(algorithm=algorithm), origin):
+        save(tmp_path / "ours", pair)
     command = ["dnssec-signzone", "-S", "-K", "ours", "-o", "example.", "-f", "by-bind", "zone"]
     run("bind9-utils", command, tmp_path)
     zone("verify", tmp_path / "by-bind")

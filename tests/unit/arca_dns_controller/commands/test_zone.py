@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from arca_dns.dnssec.bind_keys import save
-from arca_dns.dnssec.keys import KSK, ZSK, generate_key
+from arca_dns.dnssec.keys import generate_keys
+from arca_dns.dnssec.policy import Policy
 from arca_dns.zone import names
 from arca_dns_controller.cli import app
 
@@ -39,8 +40,8 @@ def file(tmp_path: Path) -> Path:
 def keys(tmp_path: Path) -> Path:
     folder = tmp_path / "keys"
     folder.mkdir()
-    for role in (KSK, ZSK):
-        save(folder, generate_key(names.from_text("example.com."), 13, role))
+    for pair in generate_keys(Policy(), names.from_text("example.com.")):
+        save(folder, pair)
     return folder
 
 
