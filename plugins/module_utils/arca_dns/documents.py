@@ -33,6 +33,21 @@ def utc(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def moment(text: str) -> float:
+    """Unix seconds of an ISO 8601 time with its zone, as :func:`utc` writes it. Raises ``ValueError``."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return found.timestamp()
+
+
+#: What keys of documents begin with whose meaning stands elsewhere: entries of the journal, API keys and their last
+#: use, answers for idempotency keys.
+JOURNAL = "journal/"
+API_KEY, API_KEY_USED = "apikey/", "apikey-used/"
+IDEMPOTENCY = "idempotency/"
+
+
 def _key_name(zone: bytes) -> str:
     # RFC 2317 labels hold slashes, which part the levels of keys.
     return names.to_text(zone).replace("/", "\\047")
@@ -288,7 +303,7 @@ class Dirty:
     problem: str | None = None
 
 
-_Read = TypeVar("_Read", Source, SourceVersion, PublishedVersion, Deleted)
+_Read = TypeVar("_Read")
 
 
 def encode(
@@ -298,7 +313,7 @@ def encode(
     return asdict(value)
 
 
-def decode(kind: type[_Read], document: Document) -> _Read:
-    """*document* as one of *kind*, of which :func:`encode` made it."""
+def decode(kind: Callable[..., _Read], document: Document) -> _Read:
+    """*document* as one of *kind*, a dataclass whose fields it holds."""
     members: Mapping[str, Any] = document.value
     return kind(**members)

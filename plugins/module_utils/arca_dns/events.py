@@ -16,10 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .documents import JOURNAL, decode
 from .errors import CursorLost
-from .journal import PREFIX as JOURNAL, entry_of
+from .journal import Entry
 from .store.base import Document, Json, JsonObject, Store
 from .store.common import revision
+from .zone import names
 
 #: How many commits back a follower may go on from.
 REACH = 100_000
@@ -67,7 +69,7 @@ def _events(documents: Iterable[Document]) -> Iterable[Event]:
     for document in documents:
         value = document.value
         if document.key.startswith(JOURNAL):
-            entry = entry_of(document)
+            entry = decode(Entry, document)
             told: JsonObject = {
                 "time": entry.time,
                 "actor": entry.actor,
@@ -79,7 +81,7 @@ def _events(documents: Iterable[Document]) -> Iterable[Event]:
             }
             yield Event(document.revision, entry.kind, entry.zone, told)
         elif document.key.startswith(_PUBLISHED):
-            zone = document.key.removeprefix(_PUBLISHED).replace("\\047", "/")
+            zone = names.to_text(names.from_text(document.key.removeprefix(_PUBLISHED)))
             yield Event(document.revision, "zone.published", zone, _some(value, "version", "source", "serial", "time"))
         elif document.key.startswith(_HEAD):
             yield Event(document.revision, "head.moved", None, {"ring": document.key.removeprefix(_HEAD)})
@@ -88,6 +90,6 @@ def _events(documents: Iterable[Document]) -> Iterable[Event]:
             yield Event(document.revision, "edge.attested", None, edge)
 
 
-def _some(value: JsonObject, *names: str) -> JsonObject:
-    found: dict[str, Json] = {name: value[name] for name in names if name in value}
+def _some(value: JsonObject, *members: str) -> JsonObject:
+    found: dict[str, Json] = {name: value[name] for name in members if name in value}
     return found

@@ -13,19 +13,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any
 
 from . import ulid
-from .documents import utc
+from .documents import JOURNAL, decode, utc
 from .store.base import Document, JsonObject, Store, Transaction
+from .store.common import everything
 from .zone import names, rr
 from .zone.changes import Plan, counts
 
-PREFIX = "journal/"
+PREFIX = JOURNAL
 #: How many RRsets an entry names.
 NAMED = 20
-_PAGE = 1000
 _DELETES = 100
 #: Milliseconds that the first look back into the journal takes in; each next look takes in four times as much.
 _LOOK_BACK = 3_600_000
@@ -154,7 +154,7 @@ class Journal:
         while end >= first and len(found) < limit:
             start = max(end - span, first)
             for document in reversed(self._between(_key(start), until)):
-                entry = entry_of(document)
+                entry = decode(Entry, document)
                 if wanted(entry):
                     found.append((document.key.removeprefix(PREFIX), entry))
                     if len(found) == limit:
@@ -180,21 +180,9 @@ class Journal:
 
     def _between(self, first: str, end: str) -> Sequence[Document]:
         """The documents from key *first* to before *end*."""
-        found: list[Document] = []
-        after = first[:-1]  # below the first, and nothing that could exist stands between
-        while True:
-            page = self._store.scan(PREFIX, after, _PAGE)
-            inside = [document for document in page if document.key < end]
-            found += inside
-            if len(inside) < _PAGE:
-                return found
-            after = page[-1].key
-
-
-def entry_of(document: Document) -> Entry:
-    """The entry that *document* holds."""
-    members: Mapping[str, Any] = document.value
-    return Entry(**members)
+        # Below the first, and nothing that could exist stands between.
+        found = everything(self._store, PREFIX, first[:-1])
+        return list(takewhile(lambda document: document.key < end, found))
 
 
 def _key(milliseconds: int) -> str:

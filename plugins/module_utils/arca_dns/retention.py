@@ -20,14 +20,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import islice
 from threading import Lock
 from typing import cast
 
 from . import deletion
 from .dnssec.keystore import KeyStore
-from .documents import HeadHistory, deleted_key, encode, head_history_key, head_key, published_key, zone_key
+from .documents import HeadHistory, deleted_key, encode, head_history_key, head_key, moment, published_key, zone_key
 from .errors import Conflict
 from .journal import Journal
 from .publish.catalog import Catalog
@@ -313,5 +312,5 @@ def _batches(keys: Iterable[str]) -> Iterator[list[str]]:
         yield some
 
 
-def _unix(moment: object) -> float:
-    return datetime.fromisoformat(str(moment)).timestamp()
+def _unix(value: object) -> float:
+    return moment(str(value))

@@ -15,10 +15,9 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from typing import cast
 
-from ..documents import utc
+from ..documents import API_KEY, API_KEY_USED, decode, moment, utc
 from ..errors import Conflict, InputError, NotFound, Place
 from ..journal import entry_document
 from ..store.base import ABSENT, JsonObject, Store, Transaction
@@ -26,8 +25,6 @@ from ..store.common import everything
 from .roles import ROLES
 from .scope import Scope
 
-_PREFIX = "apikey/"
-_USED = "apikey-used/"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _TOKEN = re.compile(r"arca_([0-9a-z]{12})_([A-Za-z0-9_-]{43})")
 #: Seconds between two notes that a key was used.
@@ -63,8 +60,8 @@ class ApiKey:
         """Whether the secret with this SHA-256 is the key's at *now*, in unix seconds."""
         known = hmac.compare_digest(self.sha256, digest)
         if self.former is not None and self.until is not None:
-            known |= hmac.compare_digest(self.former, digest) and now < _moment(self.until)
-        return known and (self.expires is None or now < _moment(self.expires))
+            known |= hmac.compare_digest(self.former, digest) and now < moment(self.until)
+        return known and (self.expires is None or now < moment(self.expires))
 
 
 #: No secret has this hash.
@@ -99,8 +96,8 @@ class ApiKeys:
 
     def all(self) -> list[tuple[ApiKey, str | None]]:
         """Every key with the time of its last use, by name."""
-        used = {d.key.removeprefix(_USED): str(d.value["at"]) for d in everything(self._store, _USED)}
-        found = [_read(document.value) for document in everything(self._store, _PREFIX)]
+        used = {d.key.removeprefix(API_KEY_USED): str(d.value["at"]) for d in everything(self._store, API_KEY_USED)}
+        found = [decode(ApiKey, document) for document in everything(self._store, API_KEY)]
         return sorted(((key, used.get(key.id)) for key in found), key=lambda item: (item[0].name, item[0].id))
 
     def get(self, identity: str) -> ApiKey:
@@ -109,7 +106,7 @@ class ApiKeys:
 
     def used(self, identity: str) -> str | None:
         """When the key was last used, to within :data:`USED_EVERY`; ``None`` if it never was."""
-        document = self._store.get(_USED + identity)
+        document = self._store.get(API_KEY_USED + identity)
         return None if document is None else str(document.value["at"])
 
     def rotate(self, identity: str, *, actor: str, grace: float = 0.0) -> tuple[ApiKey, str]:
@@ -130,7 +127,7 @@ class ApiKeys:
             key, revision = self._load(identity)
             try:
                 writes = dict([self._entry("key.revoked", actor, key)])
-                gone = [_key(identity), _USED + identity]
+                gone = [_key(identity), API_KEY_USED + identity]
                 self._store.commit(Transaction({_key(identity): revision}, writes, gone))
             except Conflict:
                 continue
@@ -143,14 +140,14 @@ class ApiKeys:
             return None
         document = self._store.get(_key(match[1]))
         # An unknown id takes the way of a wrong secret.
-        key = _NOBODY if document is None else _read(document.value)
+        key = _NOBODY if document is None else decode(ApiKey, document)
         return key if key.valid(_digest(match[2]), self._clock()) else None
 
     def note_use(self, identity: str) -> None:
         """Remember that the key was used; to be called every :data:`USED_EVERY` seconds at most."""
         held = self._store.get(_key(identity))
         if held is not None:
-            writes: dict[str, JsonObject] = {_USED + identity: {"at": utc(self._clock())}}
+            writes: dict[str, JsonObject] = {API_KEY_USED + identity: {"at": utc(self._clock())}}
             self._store.commit(Transaction({held.key: held.revision}, writes))
 
     def _commit(self, kind: str, actor: str, key: ApiKey, expected: int) -> None:
@@ -166,11 +163,11 @@ class ApiKeys:
         document = self._store.get(_key(identity))
         if document is None:
             raise NotFound(f"there is no API key {identity!r}")
-        return _read(document.value), document.revision
+        return decode(ApiKey, document), document.revision
 
 
 def _key(identity: str) -> str:
-    return _PREFIX + identity
+    return API_KEY + identity
 
 
 def _digest(secret: str) -> str:
@@ -179,18 +176,6 @@ def _digest(secret: str) -> str:
 
 def _document(key: ApiKey) -> JsonObject:
     return cast(JsonObject, asdict(key))
-
-
-def _read(value: JsonObject) -> ApiKey:
-    return ApiKey(**cast("dict[str, str]", value))  # type: ignore[arg-type]
-
-
-def _moment(text: str) -> float:
-    """Unix seconds of an ISO 8601 time with its zone. Raises ``ValueError``."""
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError("a time without its zone")
-    return found.timestamp()
 
 
 def scope_of(role: str, limits: Mapping[str, list[str]]) -> Scope:
@@ -207,7 +192,7 @@ def _validate(name: str, role: str, limits: Mapping[str, list[str]], expires: st
     if role not in ROLES:
         places.append(Place(f"must be one of {', '.join(ROLES)}", pointer="/role"))
     try:
-        if expires is not None and _moment(expires) <= now:
+        if expires is not None and moment(expires) <= now:
             places.append(Place("must be in the future", pointer="/expires"))
     except ValueError:
         places.append(Place("must be a time such as 2027-01-31T00:00:00Z", pointer="/expires"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .. import keyring, lease
+from ..documents import IDEMPOTENCY
 from ..errors import StoreError
 from ..store.base import ABSENT, JsonObject, Store, Transaction
 from ..store.common import everything
@@ -15,7 +16,7 @@ from ..store.common import everything
 PREFIX = "moving/"
 KEY = f"{PREFIX}target"
 #: Documents whose key begins with one of these belong to one store and are never moved; keys go their own way.
-LOCAL = (PREFIX, lease.PREFIX, keyring.PREFIX, keyring.NOTE, "idempotency/")
+LOCAL = (PREFIX, lease.PREFIX, keyring.PREFIX, keyring.NOTE, IDEMPOTENCY)
 _PAGE = 500
 _DELETES = 50
 

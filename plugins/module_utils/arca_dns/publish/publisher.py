@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias, cast
 
@@ -39,6 +38,7 @@ from ..documents import (
     encode,
     head_history_key,
     head_key,
+    moment,
     new_version_id,
     publication_key,
     published_key,
@@ -406,8 +406,7 @@ class Publisher:
             if _fingerprint(policy, self._keystore.load(zone)) != version.signing:
                 raise KeyUnavailable(f"{names.to_text(zone)} has other keys or another policy than when it was signed")
         then = copy(self)
-        moment = datetime.strptime(version.time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
-        then._clock = lambda: moment
+        then._clock = partial(moment, version.time)
         name = names.to_text(zone)
         root, serial, time = version.source_root, version.serial, version.time
         then.sign(blobs, zone, Source(name, version.source, root, serial, 0, settings, time, time), None)

@@ -25,6 +25,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from arca_dns.documents import IDEMPOTENCY
 from arca_dns.errors import ArcaError, Conflict, InputError, Place, StoreError
 from arca_dns.store.base import ABSENT, JsonObject, Store, Transaction
 
@@ -32,7 +33,7 @@ from .problem import InFlight, http_problem, problem_response
 
 log = structlog.get_logger(__name__)
 
-PREFIX = "idempotency/"
+PREFIX = IDEMPOTENCY
 _KEY = re.compile(r'"?[\x21\x23-\x7e]{1,255}"?')
 _DAY = 86400
 #: Seconds after which a request that has not ended is taken for one whose controller died.

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from arca_dns.documents import moment
 from arca_dns.errors import ArcaError
 from arca_dns.store.base import JsonObject
 
@@ -87,6 +87,6 @@ class _Edges:
             edge, revision = str(item.get("edge")), item.get("head")
             if isinstance(revision, int):
                 head.add_metric((edge,), revision)
-            seen.add_metric((edge,), datetime.fromisoformat(str(item["received"])).timestamp())
+            seen.add_metric((edge,), moment(str(item["received"])))
         yield head
         yield seen

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from arca_dns import ulid
+from arca_dns.documents import moment
 from arca_dns.errors import InputError, Place
 from arca_dns.journal import Entry
 from arca_dns.zone import names
@@ -69,11 +69,11 @@ def _checked(before: str) -> None:
 
 def _seconds(parameter: str, text: str) -> float:
     try:
-        found = datetime.fromisoformat(text)
-        if found.tzinfo is None or found.timestamp() < 0:
+        found = moment(text)
+        if found < 0:
             raise ValueError
     except (ValueError, OverflowError):
         raise InputError(
             "the time is wrong", [Place("must be a time such as 2027-01-31T00:00:00Z", pointer=parameter)]
         ) from None
-    return found.timestamp()
+    return found
