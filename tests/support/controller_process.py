@@ -25,8 +25,8 @@ def run(*arguments: str | Path, **options):  # type: ignore[no-untyped-def]
     )
 
 
-def configuration(path: Path, port: int, api: str = "") -> Path:
-    """A configuration file in the folder *path*; *api* is more of its section, in one line."""
+def configuration(path: Path, port: int, api: str = "", publish: str = "") -> Path:
+    """A configuration file in the folder *path*; *api* and *publish* are more of their sections."""
     path.mkdir(exist_ok=True)
     file = path / "controller.yaml"
     file.write_text(
@@ -37,7 +37,7 @@ def configuration(path: Path, port: int, api: str = "") -> Path:
           keys: [{{name: admin, role: admin, sha256: {hashlib.sha256(KEY.encode()).hexdigest()}}}]
         backend: {{type: sqlite, sqlite: {{path: {path}/state.sqlite}}}}
         dnssec: {{key_directory: {path}/keys, master_key_file: {path}/master.key}}
-        publish: {{head_key_file: {path}/head.key}}
+        publish: {{head_key_file: {path}/head.key{publish}}}
         """
     )
     return file

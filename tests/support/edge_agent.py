@@ -84,7 +84,7 @@ class World:
             head = (
                 await asyncio.to_thread(self.service.head)
                 if after is None
-                else await asyncio.to_thread(self.service.wait_head, int(after), wait)
+                else (await asyncio.to_thread(self.service.wait_heads, {"stable": int(after)}, wait)).get("stable")
             )
             if head is None:
                 return httpx2.Response(304)

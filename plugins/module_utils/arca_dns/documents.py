@@ -42,10 +42,11 @@ def moment(text: str) -> float:
 
 
 #: What keys of documents begin with whose meaning stands elsewhere: entries of the journal, API keys and their last
-#: use, answers for idempotency keys.
+#: use, answers for idempotency keys, promotions of rings, and edges that take a prefix back.
 JOURNAL = "journal/"
 API_KEY, API_KEY_USED = "apikey/", "apikey-used/"
 IDEMPOTENCY = "idempotency/"
+PROMOTION, SITES = "promotion/", "sites/"
 
 
 def _key_name(zone: bytes) -> str:

@@ -30,7 +30,8 @@ from .documents import HeadHistory, deleted_key, encode, head_history_key, head_
 from .errors import Conflict
 from .journal import Journal
 from .publish.catalog import Catalog
-from .publish.publisher import RING, Publisher
+from .publish.gates import ring_of
+from .publish.line import signed_head
 from .store.base import ABSENT, Document, Store, Transaction, revision_of
 from .store.common import everything
 from .zone import names
@@ -88,14 +89,12 @@ class Retention:
         self,
         store: Store,
         keystore: KeyStore,
-        publisher: Publisher,
         rules: Rules,
         clock: Callable[[], float],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._keystore = keystore
-        self._publisher = publisher
         self._rules = rules
         self._clock = clock
         self._monotonic = monotonic
@@ -138,15 +137,19 @@ class Retention:
     # -- heads and publications -------------------------------------------------------------
 
     def _heads(self) -> Iterator[Retained]:
-        self._note_head()
         attested = self._attested()
+        for document in everything(self._store, head_key("")):
+            self._note_head(document)
+            yield from self._heads_of(document.key.removeprefix(head_key("")), attested)
+
+    def _heads_of(self, ring: str, attested: set[tuple[str, int]]) -> Iterator[Retained]:
         until = self._clock() - DAY
         before: Document | None = None
         due: list[str] = []
-        for document in everything(self._store, head_history_key(RING)):
+        for document in everything(self._store, head_history_key(ring)):
             if int(cast(int, document.value["issued"])) > until:
                 break  # and so are all that follow
-            if before is not None and int(cast(int, before.value["revision"])) not in attested:
+            if before is not None and (ring, int(cast(int, before.value["revision"]))) not in attested:
                 due.append(before.key)
             before = document
             if len(due) == _DELETES:
@@ -157,29 +160,32 @@ class Retention:
             self._store.commit(Transaction(deletes=due))
         yield Retained(heads=len(due))
 
-    def _note_head(self) -> None:
+    def _note_head(self, document: Document) -> None:
         """A head of an earlier version of this program has no history yet."""
-        held = self._publisher.head()
-        if held is None or self._store.get(head_history_key(RING, held[1].revision)) is not None:
+        head = signed_head(document).head()
+        key = head_history_key(head.ring, head.revision)
+        if self._store.get(key) is not None:
             return
-        key = head_history_key(RING, held[1].revision)
-        note = HeadHistory(held[1].revision, held[1].catalog, held[1].issued)
+        note = HeadHistory(head.revision, head.catalog, head.issued)
         with suppress(Conflict):
-            self._store.commit(Transaction({head_key(RING): held[2], key: ABSENT}, {key: encode(note)}))
+            self._store.commit(Transaction({document.key: document.revision, key: ABSENT}, {key: encode(note)}))
 
-    def _attested(self) -> set[int]:
-        """The revisions of heads that an edge says that it serves or holds."""
+    def _attested(self) -> set[tuple[str, int]]:
+        """The rings and revisions of heads that an edge says that it serves or holds."""
         reports = [document.value for document in everything(self._store, "edge/")]
-        found = (report.get(name) for report in reports for name in ("head", "head_held"))
-        return {revision for revision in found if isinstance(revision, int)}
+        found = ((ring_of(report), report.get(name)) for report in reports for name in ("head", "head_held"))
+        return {(ring, revision) for ring, revision in found if isinstance(revision, int)}
+
+    def _catalogs(self) -> list[Catalog]:
+        """What edges say that they serve, and what rings serve that are behind the first."""
+        blobs = Blobs(self._store.read_blobs)
+        notes = (self._store.get(head_history_key(ring, revision)) for ring, revision in sorted(self._attested()))
+        roots = [None if note.value["catalog"] is None else str(note.value["catalog"]) for note in notes if note]
+        roots += [signed_head(document).head().catalog for document in everything(self._store, head_key(""))]
+        return [Catalog(blobs, root) for root in dict.fromkeys(roots)]
 
     def _publications(self) -> Iterator[Retained]:
-        blobs = Blobs(self._store.read_blobs)
-        catalogs = [
-            Catalog(blobs, None if note.value["catalog"] is None else str(note.value["catalog"]))
-            for revision in sorted(self._attested())
-            if (note := self._store.get(head_history_key(RING, revision))) is not None
-        ]
+        catalogs = self._catalogs()
         history = _History(0, self._clock() - DAY)
         for page in _pages(self._store, "publication/"):
             removed = 0

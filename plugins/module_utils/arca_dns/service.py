@@ -28,6 +28,7 @@ from .dnssec.policy import Policy
 from .dnssec.workers import SERIAL, Workers
 from .documents import (
     Deleted,
+    HeadHistory,
     PublishedVersion,
     Source,
     SourceVersion,
@@ -35,18 +36,24 @@ from .documents import (
     decode,
     deleted_key,
     edge_key,
+    head_history_key,
     head_key,
     utc,
     version_key,
     zone_key,
 )
 from .errors import ArcaError, Conflict, CorruptBlob, NotFound, PlanRefused
+from .promotion import Promotions
 from .publish.catalog import Entry
-from .publish.head import HeadKey, SignedHead
-from .publish.publisher import RING, Publisher, ZoneProgress, load_source, published_note
+from .publish.gates import Gates, against, ring_of
+from .publish.head import DEFAULT_RING, HeadKey, SignedHead
+from .publish.line import signed_head
+from .publish.publisher import Publisher, ZoneProgress, load_source, published_note
+from .publish.rings import Rings
 from .publish.second_check import NoChecks, SecondChecks
 from .retention import Retained, Retention, Rules
-from .store.base import JsonObject, Store, Transaction
+from .sites import Sites
+from .store.base import Json, JsonObject, Store, Transaction
 from .store.common import everything
 from .store.fenced import Fence, FencedStore
 from .writing import Create, Delete, Edit, Limits, Operation, Permit, Planner, Prepared, Replace, Rollback, Undelete
@@ -162,6 +169,9 @@ class Service:
         workers: Workers = SERIAL,
         progress: ZoneProgress | None = None,
         limits: Limits | None = None,
+        rings: Sequence[str] = (DEFAULT_RING,),
+        minimum_sites: int = 1,
+        attestation_timeout: float = 300.0,
     ) -> None:
         checks = second_checks or NoChecks()
         self._fenced = FencedStore(store)
@@ -182,9 +192,23 @@ class Service:
             blobs=self._cache.open_for_many,
             workers=workers,
             progress=progress,
+            ring=rings[0],
         )
+        self.rings = Rings(
+            self._store,
+            self.publisher,
+            head_key,
+            rings,
+            policy=self._policy,
+            head_lifetime=head_lifetime,
+            clock=clock,
+            blobs=self._cache.open,
+        )
+        self.promotions = Promotions(self._store, self.rings, self.edges, clock, attestation_timeout)
+        self._attestation_timeout = attestation_timeout
+        self.sites = Sites(self._store, clock, minimum_sites, attestation_timeout)
         self._planner = Planner(store, keystore, self.publisher, self._policy, checks, clock, limits or Limits())
-        self._retention = Retention(self._store, keystore, self.publisher, history or Rules(), clock)
+        self._retention = Retention(self._store, keystore, history or Rules(), clock)
 
     @property
     def store(self) -> Store:
@@ -528,27 +552,35 @@ class Service:
             raise NotFound(f"edge {name!r} has attested nothing")
         return document.value
 
-    def head(self, ring: str = RING) -> SignedHead:
-        """The current signed head. Raises ``NotFound`` for an unknown ring or before the first publication."""
-        held = self.publisher.head() if ring == RING else None
-        if held is None:
-            raise NotFound(f"ring {ring!r} has no head")
-        return held[0]
+    def head(self, ring: str | None = None) -> SignedHead:
+        """The current signed head, by default of the first ring.
 
-    def wait_head(self, after: int, timeout: float, ring: str = RING) -> SignedHead | None:
-        """The head as soon as its revision is greater than *after*; ``None`` after *timeout* seconds."""
+        Raises ``NotFound`` for an unknown ring or before the first publication.
+        """
+        found = self.rings.get(ring or self.rings.names[0])
+        if found.signed is None:
+            raise NotFound(f"ring {found.name!r} has no head")
+        return found.signed
+
+    def wait_heads(self, after: Mapping[str, int], timeout: float) -> dict[str, SignedHead]:
+        """The heads by ring whose revision is greater than the one in *after*, if it is there.
+
+        Returns as soon as there is one; with none after *timeout* seconds.
+        """
         deadline = time.monotonic() + timeout
         seen: int | None = None
         while True:
-            document = self._store.get(head_key(ring))
-            if document is not None:
-                signed = SignedHead.from_json(document.value["signed"])
-                if signed.revision() > after:
-                    return signed
-                seen = document.revision if seen is None else seen
+            found: dict[str, SignedHead] = {}
+            for ring in self.rings.names:
+                document = self._store.get(head_key(ring))
+                if document is not None:
+                    signed = signed_head(document)
+                    if signed.revision() > after.get(ring, 0):
+                        found[ring] = signed
+                    seen = max(seen or 0, document.revision)
             left = deadline - time.monotonic()
-            if left <= 0:
-                return None
+            if found or left <= 0:
+                return found
             seen = self._store.watch(seen or 0, left).revision
 
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
@@ -569,8 +601,10 @@ class Service:
         self.publisher.publish()
 
     def maintain(self) -> None:
-        """Scheduled work: publish what waits, re-sign what is due, renew the head."""
+        """Scheduled work: publish what waits, re-sign what is due, renew heads, go on with promotions."""
         self.publisher.maintain()
+        self.rings.maintain()
+        self.promotions.step()
 
     def retain(self, *, whole: bool = False) -> Retained:
         """Scheduled work: remove history that is past its retention, a slice at a time, or all that is due now."""
@@ -579,6 +613,18 @@ class Service:
     def collect(self) -> Collected:
         """Scheduled work: remove the blobs that nothing needs any more. Raises ``IntegrityError`` if one is damaged."""
         return collect(self._store)
+
+    def lag(self, report: JsonObject) -> JsonObject:
+        """How the edge of *report* stands to its ring: how many heads behind, since when (ISO 8601), and why."""
+        ring, served, now = ring_of(report), report.get("head"), self._clock()
+        current = self.rings.revision(ring)
+        since: str | None = None
+        if current is not None and isinstance(served, int) and served < current:
+            missed = self._store.scan(head_history_key(ring), head_history_key(ring, served), 1)
+            since = utc(decode(HeadHistory, missed[0]).issued) if missed else None
+        behind = max(0, current - served) if current is not None and isinstance(served, int) else None
+        reasons: list[Json] = list(against(report, current or 0, Gates(self._attestation_timeout), now))
+        return {"ring": ring, "current_head": current, "behind": behind, "behind_since": since, "problems": reasons}
 
     def attest(self, edge: str, report: JsonObject) -> None:
         """Keep what *edge* says it serves."""
@@ -596,7 +642,7 @@ class Service:
 
     def ready(self) -> None:
         """Raises if the store does not answer, or keys cannot be read."""
-        self._store.get(head_key(RING))
+        self._store.get(head_key(self.rings.names[0]))
         self._keystore.ready()
 
     def close(self) -> None:

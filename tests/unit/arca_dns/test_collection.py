@@ -133,17 +133,17 @@ def test_what_is_written_while_marking_takes_long_stays(service: Service, store:
 
 def test_the_catalog_that_an_edge_attests_stays_whole(service: Service, store: Store, clock: Clock) -> None:
     create(service)
-    held = service.publisher.head()
+    held = service.publisher.line()
     assert held is not None
     entry = service.publisher.catalog(Blobs(store.read_blobs)).get(ZONE)
     assert entry is not None
-    service.attest("edge1", {"head": held[1].revision})
+    service.attest("edge1", {"head": held.head.revision})
     for address in range(3):
         change(service, address)
         clock.now += 2 * DAY
     service.retain(whole=True)
     service.collect()
-    assert held[1].catalog in store.digests()
+    assert held.head.catalog in store.digests()
     assert set(ZoneRoot.load(Blobs(store.read_blobs), entry.root).blobs(entry.root)) <= store.digests()
 
 

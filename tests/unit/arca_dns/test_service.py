@@ -326,13 +326,13 @@ def test_two_controllers_sign_what_is_due_once(clock: Clock, head_key: HeadKey) 
     one, other = (Service(store, keys, head_key, clock=clock) for _ in range(2))
     create(one)
     clock.now += 11 * 86400
-    before = one.publisher.head()
+    before = one.publisher.line()
     assert before is not None
     store.first = other.maintain
     one.maintain()
-    after = one.publisher.head()
+    after = one.publisher.line()
     assert after is not None
-    assert after[1].revision == before[1].revision + 1
+    assert after.head.revision == before.head.revision + 1
     assert len(store.scan("publication/")) == 2
 
 
@@ -381,7 +381,7 @@ def test_a_waiter_gets_the_next_head(service: Service) -> None:
     revision = service.head().revision()
     got: list[int] = []
     waiter = threading.Thread(
-        target=lambda: got.extend([head.revision()] if (head := service.wait_head(revision, 10)) else [])
+        target=lambda: got.extend(head.revision() for head in service.wait_heads({"stable": revision}, 10).values())
     )
     waiter.start()
     service.change_zone(ZONE, [a_change("www", "192.0.2.99")], if_version=version, actor="a")
@@ -391,7 +391,7 @@ def test_a_waiter_gets_the_next_head(service: Service) -> None:
 
 def test_a_waiter_that_is_up_to_date_gets_nothing_in_time(service: Service) -> None:
     create(service)
-    assert service.wait_head(service.head().revision(), 0.05) is None
+    assert service.wait_heads({"stable": service.head().revision()}, 0.05) == {}
 
 
 def test_attestations_are_kept_per_edge(service: Service) -> None:

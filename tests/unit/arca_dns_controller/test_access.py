@@ -28,6 +28,7 @@ FOLLOW = {"admin", "editor", "viewer", "agent"}
 ATTEST = {"admin", "agent"}
 CHANGE = {"admin", "editor", "acme"}
 MANAGE = {"admin"}
+PROMOTE = {"admin", "editor"}
 ALLOWED: dict[str, set[str]] = {
     "GET /zones": READ,
     "POST /zones": WRITE,
@@ -61,11 +62,19 @@ ALLOWED: dict[str, set[str]] = {
     "GET /zones/{zone}/signed": READ,
     "HEAD /zones/{zone}/signed": READ,
     "GET /zones/{zone}/ds": READ,
+    "GET /heads": FOLLOW,
     "GET /heads/{ring}": FOLLOW,
+    "GET /rings": READ,
+    "GET /rings/{ring}": READ,
+    "GET /rings/{ring}/history": READ,
+    "POST /rings/{ring}/promote": PROMOTE,
+    "POST /rings/{ring}/abort": PROMOTE,
     "GET /blobs/{digest}": FOLLOW,
     "POST /blobs/fetch": FOLLOW,
     "GET /edges": READ,
     "GET /edges/{edge}": READ,
+    "DELETE /edges/{edge}": PROMOTE,
+    "PUT /edges/{edge}/leases": ATTEST,
     "GET /zones/{zone}/keys": READ,
     "GET /catalog": READ,
     "GET /imports": READ,
@@ -85,6 +94,8 @@ BODIES = {
     "POST /bulk": {"operations": [{"action": "change", "zone": "a.example", "if_version": "*", "changes": []}]},
     "POST /keys": {},
     "PUT /edges/{edge}/attestation": {"head": 1},
+    "PUT /edges/{edge}/leases": {"wishes": []},
+    "POST /rings/{ring}/promote": {},
 }
 
 

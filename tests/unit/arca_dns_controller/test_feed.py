@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
@@ -45,15 +46,15 @@ def test_all_who_wait_are_told(service: Service) -> None:
 
 def test_it_goes_on_when_the_store_is_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     create(service)
-    real = service.wait_head
+    real = service.wait_heads
     failures = [StoreUnavailable("away")] * 3
 
-    def flaky(after: int, timeout: float) -> SignedHead | None:
+    def flaky(after: Mapping[str, int], timeout: float) -> dict[str, SignedHead]:
         if failures:
             raise failures.pop()
         return real(after, timeout)
 
-    monkeypatch.setattr(service, "wait_head", flaky)
+    monkeypatch.setattr(service, "wait_heads", flaky)
 
     async def scenario() -> SignedHead | None:
         feed = HeadFeed(service, Metrics(), slice_seconds=0.01)

@@ -17,13 +17,14 @@ class Action(Enum):
     WRITE = "write"  # zones as a whole: create, replace, delete, roll back
     FOLLOW = "follow"  # heads and blobs: what an edge needs
     ATTEST = "attest"
+    PROMOTE = "promote"  # rings, and forgetting edges that are gone
     MANAGE = "manage"  # API keys and the audit log
 
 
 #: The actions of each role.
 ROLES: Mapping[str, frozenset[Action]] = {
     "admin": frozenset(Action),
-    "editor": frozenset({Action.READ, Action.CHANGE, Action.WRITE, Action.FOLLOW}),
+    "editor": frozenset({Action.READ, Action.CHANGE, Action.WRITE, Action.FOLLOW, Action.PROMOTE}),
     "viewer": frozenset({Action.READ, Action.FOLLOW}),
     "agent": frozenset({Action.FOLLOW, Action.ATTEST}),
     "acme": frozenset({Action.CHANGE}),

@@ -149,6 +149,24 @@ class Write:
     force: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """What to promote, and how. *source* and *revision* default to the ring before and what it has.
+
+    *if_head* fences: it fails with ``StaleVersion`` when the ring's head has another revision.
+    """
+
+    source: str | None = None
+    revision: int | None = None
+    soak_seconds: int = 0
+    failing_share: float = 0.0
+    if_head: int | None = None
+    rollback: bool = False
+    force: bool = False
+    reason: str = ""
+    dry_run: bool = False
+
+
 class Client(Protocol):
     """The use cases of daily work. Zone names are absolute, with or without the final dot. All raise ``ArcaError``."""
 
@@ -174,7 +192,19 @@ class Client(Protocol):
         """Go back to the content of *version*, in a new version. Raises ``NotFound``, ``StaleVersion``."""
 
     def edges(self) -> list[JsonObject]:
-        """What each edge attested last."""
+        """What each edge attested last, and how far it is behind, since when and why."""
+
+    def rings(self) -> list[JsonObject]:
+        """What each ring has and the latest promotion to it, in the order of promotion."""
+
+    def promote(self, ring: str, promote: Promote) -> JsonObject:
+        """Bring *ring* to what another has, now or as soon as its gates are open; the promotion and what it changes.
+
+        Raises ``NotFound``, ``PlanRefused``, ``StaleVersion``.
+        """
+
+    def abort_promotion(self, ring: str, reason: str = "") -> JsonObject:
+        """End the promotion of *ring* that waits, or take the latest one back. Raises ``NotFound``."""
 
     def create_zone(
         self, name: str, content: ZoneContent, write: Write, settings: Mapping[str, Json] | None = None

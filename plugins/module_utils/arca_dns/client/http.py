@@ -18,6 +18,7 @@ from .base import (
     Difference,
     Outcome,
     Plan,
+    Promote,
     RecordSet,
     Version,
     Write,
@@ -97,6 +98,31 @@ class HttpClient:
     def edges(self) -> list[JsonObject]:
         """See :class:`~.base.Client`."""
         return [answers.mapping(item) for item in answers.items(self._sender.object("GET", "/edges").get("edges"))]
+
+    def rings(self) -> list[JsonObject]:
+        """See :class:`~.base.Client`."""
+        return [answers.mapping(item) for item in answers.items(self._sender.object("GET", "/rings").get("rings"))]
+
+    def promote(self, ring: str, promote: Promote) -> JsonObject:
+        """See :class:`~.base.Client`."""
+        body: JsonObject = {
+            "source": promote.source,
+            "revision": promote.revision,
+            "soak_seconds": promote.soak_seconds,
+            "failing_share": promote.failing_share,
+            "rollback": promote.rollback,
+            "force": promote.force,
+        }
+        query = {"reason": promote.reason} if promote.reason else {}
+        if promote.dry_run:
+            query["dry_run"] = "true"
+        headers = {} if promote.if_head is None else {"If-Match": f'"{promote.if_head}"'}
+        return self._sender.object("POST", f"/rings/{answers.quoted(ring)}/promote", query, body, headers)
+
+    def abort_promotion(self, ring: str, reason: str = "") -> JsonObject:
+        """See :class:`~.base.Client`."""
+        query = {"reason": reason} if reason else {}
+        return self._sender.object("POST", f"/rings/{answers.quoted(ring)}/abort", query)
 
     def call(
         self,

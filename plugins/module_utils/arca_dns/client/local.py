@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from ..documents import ZoneSettings
 from ..errors import ArcaError, Place
+from ..promotion import Wanted
 from ..service import Outcome as ServiceOutcome, Service, ZoneInfo
 from ..store.base import Json, JsonObject
 from ..zone import names, rdata, text as zone_text
@@ -21,6 +22,7 @@ from .base import (
     Difference,
     Outcome,
     Plan,
+    Promote,
     Record,
     RecordSet,
     Version,
@@ -87,7 +89,30 @@ class LocalClient:
 
     def edges(self) -> list[JsonObject]:
         """See :class:`~.base.Client`."""
-        return self._service.edges()
+        return [{**edge, **self._service.lag(edge)} for edge in self._service.edges()]
+
+    def rings(self) -> list[JsonObject]:
+        """See :class:`~.base.Client`."""
+        return self._service.promotions.states()
+
+    def promote(self, ring: str, promote: Promote) -> JsonObject:
+        """See :class:`~.base.Client`."""
+        wanted = Wanted(
+            ring,
+            promote.source,
+            promote.revision,
+            promote.soak_seconds,
+            promote.failing_share,
+            promote.if_head,
+            promote.rollback,
+            promote.force,
+            promote.reason,
+        )
+        return self._service.promotions.promote(wanted, self._actor, dry_run=promote.dry_run).to_json()
+
+    def abort_promotion(self, ring: str, reason: str = "") -> JsonObject:
+        """See :class:`~.base.Client`."""
+        return self._service.promotions.abort(ring, self._actor, reason).to_json()
 
     def create_zone(
         self, name: str, content: ZoneContent, write: Write, settings: Mapping[str, Json] | None = None

@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..documents import Dirty, dirty_key, encode, head_key, publication_key, published_key, zone_key
+from ..documents import Dirty, dirty_key, encode, publication_key, published_key, zone_key
 from ..errors import HeadRejected, IntegrityError
 from ..publish.catalog import Catalog, Entry
 from ..publish.head import Head, SignedHead, open_head
-from ..publish.publisher import RING
+from ..publish.line import follows
 from ..store.base import Document, Store
 from ..store.common import everything
 from ..zone import names
@@ -46,10 +46,10 @@ class Heads:
         """What is wrong with the heads. *published* are marks of all zones; or *only* one zone is looked for."""
         found = False
         for document in everything(self._store, _PREFIX):
-            found = found or document.key == head_key(RING)
+            found = found or not follows(document)
             yield from self._head(document)
         if not found and (published or (only is not None and self._store.get(published_key(only)) is not None)):
-            yield Finding("head", head_key(RING), "there is no head, and zones are published", _NO_HEAD, _RESTORE)
+            yield Finding("head", _PREFIX, "there is no head, and zones are published", _NO_HEAD, _RESTORE)
         if found:
             yield from self._catalog(published, only)
 
@@ -109,9 +109,13 @@ class Heads:
             yield from self._entry(zone)
 
     def _now_served(self) -> tuple[Document | None, Head | None, Catalog]:
-        document = self._store.get(head_key(RING))
+        document = self._line()
         head = None if document is None else SignedHead.from_json(document.value.get("signed")).head()
         return document, head, Catalog(Blobs(self._store.read_blobs), None if head is None else head.catalog)
+
+    def _line(self) -> Document | None:
+        """The head that publications move; others are promoted."""
+        return next((document for document in everything(self._store, _PREFIX) if not follows(document)), None)
 
     def _entry(self, zone: bytes) -> Iterator[Finding]:
         """What is wrong with the catalog's entry of *zone*, read again at one moment."""
@@ -122,13 +126,15 @@ class Heads:
             except IntegrityError:
                 return
             published = self._store.get(published_key(zone))
-            again = self._store.get(head_key(RING))
+            again = self._line()
             if (again and again.revision) == (document and document.revision):
                 break
         yield from self._compare(zone, entry, published)
 
     def _compare(self, zone: bytes, entry: Entry | None, published: Document | None) -> Iterator[Finding]:
         name = names.to_text(zone)
+        line = self._line()
+        at = _PREFIX if line is None else line.key
         waits = self._store.get(dirty_key(zone)) is not None
         there = self._store.get(zone_key(zone)) is not None
         says = None if published is None else (published.value.get("version"), published.value.get("root"))
@@ -154,7 +160,7 @@ class Heads:
             problem = f"the catalog has version {serves[0]}, and {says[0]} is published"
             means = "edges serve another version than the controller says"
         fix = {} if waits or not there else {dirty_key(zone): encode(Dirty(name))}
-        yield Finding("catalog", head_key(RING), problem, means, _REPAIR if fix or waits else _RESTORE, name, fix=fix)
+        yield Finding("catalog", at, problem, means, _REPAIR if fix or waits else _RESTORE, name, fix=fix)
 
 
 _NO_HEAD = "edges refuse it and go on serving what they have; new edges get nothing"

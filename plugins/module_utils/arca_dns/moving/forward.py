@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..documents import Dirty, dirty_key, encode, restored_key, utc, zone_key
-from ..publish.publisher import RING
+from ..documents import Dirty, dirty_key, encode, head_key, restored_key, utc, zone_key
+from ..publish.head import DEFAULT_RING
 from ..store.base import JsonObject, Store
 from ..zone import names
 from ..zone.rr import serial_newer
@@ -85,10 +85,12 @@ def _ahead(store: Store, now: float, approve_removal: bool) -> Iterator[tuple[st
     for prefix in ("deleted/", "served/"):  # the names may have been zones again after the backup
         for document in documents(store, prefix):
             yield document.key, {**document.value, "serial": serial_ahead(int(str(document.value["serial"])), now)}
-    yield (
-        restored_key(RING),
-        {"revision": int(now * 1000), "approve_removal": approve_removal, "time": utc(now)},
-    )
+    rings = {document.key.removeprefix(head_key("")) for document in documents(store, head_key(""))}
+    for ring in sorted(rings | {DEFAULT_RING}):
+        yield (
+            restored_key(ring),
+            {"revision": int(now * 1000), "approve_removal": approve_removal, "time": utc(now)},
+        )
 
 
 def serial_ahead(serial: int, now: float) -> int:

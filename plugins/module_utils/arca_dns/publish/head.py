@@ -25,6 +25,8 @@ from ..errors import HeadRejected, KeyUnavailable
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+#: The ring that there is unless others are configured, and that edges follow unless told otherwise.
+DEFAULT_RING = "stable"
 #: An edge takes the removal of a larger share of ten or more zones only with the controller's mark.
 MASS_REMOVAL_SHARE = 0.30
 MASS_REMOVAL_MINIMUM = 10

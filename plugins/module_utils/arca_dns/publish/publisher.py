@@ -11,7 +11,6 @@ reason, and the other zones go on.
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -53,11 +52,10 @@ from ..zone.rr import serial_newer
 from ..zone.tree import Blobs, ZoneRoot
 from .catalog import Catalog, Entry
 from .due import DueIndex, due_at
-from .head import Head, HeadKey, SignedHead
+from .head import DEFAULT_RING, Head, HeadKey
+from .line import Line, find_line
 from .second_check import NoChecks, SecondChecks, check_again
 
-#: The one ring there is; more come as more heads.
-RING = "stable"
 #: How often a publication is computed anew because writers or another controller were faster.
 _ATTEMPTS = 10
 #: Notes that are read together.
@@ -120,7 +118,7 @@ class _Attempt:
 
 
 class Publisher:
-    """Signs what is dirty or due and moves the head. Safe to call from any thread."""
+    """Signs what is dirty or due and moves the head of *ring*, the first one. Safe to call from any thread."""
 
     def __init__(
         self,
@@ -135,7 +133,9 @@ class Publisher:
         second_checks: SecondChecks | None = None,
         workers: Workers = SERIAL,
         progress: ZoneProgress | None = None,
+        ring: str = DEFAULT_RING,
     ) -> None:
+        self.ring = ring
         self._store = store
         self._keystore = keystore
         self._key = key
@@ -155,16 +155,12 @@ class Publisher:
 
     # -- what is published ----------------------------------------------------------------
 
-    def head(self) -> tuple[SignedHead, Head, int] | None:
-        """The signed head, what it says, and its document's revision; ``None`` before the first publication."""
-        return self._head(_Attempt(self._store))
+    def line(self) -> Line | None:
+        """The head that the next publication goes on from; ``None`` before the first one."""
+        return self._line(_Attempt(self._store))
 
-    def _head(self, attempt: _Attempt) -> tuple[SignedHead, Head, int] | None:
-        document = attempt.get(head_key(RING))
-        if document is None:
-            return None
-        signed = SignedHead.from_json(document.value["signed"])
-        return signed, Head(**json.loads(signed.payload)), document.revision
+    def _line(self, attempt: _Attempt) -> Line | None:
+        return find_line(self.ring, attempt.get, lambda: attempt.scan("head/", "", _PAGE))
 
     def published(self, zone: bytes) -> PublishedVersion | None:
         """The published version of *zone*, or ``None``."""
@@ -172,9 +168,9 @@ class Publisher:
         return None if document is None else decode(PublishedVersion, document)
 
     def catalog(self, blobs: Blobs) -> Catalog:
-        """The catalog that the head names."""
-        held = self.head()
-        return Catalog(blobs, None if held is None else held[1].catalog)
+        """The catalog of all that is published."""
+        line = self.line()
+        return Catalog(blobs, None if line is None else line.head.catalog)
 
     # -- publishing -------------------------------------------------------------------------
 
@@ -290,17 +286,18 @@ class Publisher:
                 attempt.long.append(zone)
             else:
                 attempt.work[zone] = None
-        held = self._head(attempt)
+        line = self._line(attempt)
         attempt.renew = (
-            held is None
-            or held[1].expires - now < self._lifetime / 2
-            or held[1].revision < self._floor(attempt, held[1])[0]
+            line is None
+            or line.taken_over
+            or line.head.expires - now < self._lifetime / 2
+            or line.head.revision < self._floor(attempt, line.head)[0]
         )
 
     def _floor(self, attempt: _Attempt, head: Head | None) -> tuple[int, bool]:
         """The least revision of a head since a backup was restored, and whether edges may drop what it lacks."""
         if self._restored is None:
-            document = attempt.get(restored_key(RING))
+            document = attempt.get(restored_key(self.ring))
             found = (0, False)
             if document is not None:
                 found = int(str(document.value["revision"])), bool(document.value["approve_removal"])
@@ -324,7 +321,7 @@ class Publisher:
             blobs = self._blobs()
             made = (self._prepare(attempt, blobs, zone, note) for zone, note in attempt.work.items())
             ready = [item for item in made if item is not None]
-            if not ready and not attempt.renew and attempt.get(head_key(RING)) is not None:
+            if not ready and not attempt.renew and self._line(attempt) is not None:
                 return attempt
             try:
                 self._commit(attempt, blobs, ready)
@@ -431,11 +428,11 @@ class Publisher:
 
     def _commit(self, attempt: _Attempt, blobs: Blobs, ready: Sequence[_Ready]) -> None:
         now = int(self._clock())
-        held = self._head(attempt)
-        old = None if held is None else held[1]
+        line = self._line(attempt)
+        old = None if line is None else line.head
         catalog = Catalog(blobs, None if old is None else old.catalog)
-        preconditions: dict[str, int] = {head_key(RING): ABSENT if held is None else held[2]}
-        writes: dict[str, JsonObject] = {}
+        preconditions: dict[str, int] = {head_key(self.ring): ABSENT} if line is None else dict(line.revisions)
+        writes: dict[str, JsonObject] = {} if line is None else dict(line.handed_over())
         deletes: list[str] = []
         entries: dict[bytes, Entry | None] = {}
         for item in ready:
@@ -456,13 +453,15 @@ class Publisher:
                 writes[publication_key(item.zone, version.version)] = encode(version)
         catalog = catalog.update(entries)
         floor, approved = self._floor(attempt, old)
-        revision = max(1 if old is None else old.revision + 1, floor)
+        revision = max(1 if line is None else line.latest + 1, floor)
         # Every removal that comes here is one that an operator asked for and the service judged.
         removal = any(entry is None for entry in entries.values()) or (approved and revision == floor)
+        if line is not None and line.taken_over:
+            removal = True
         mark = revision if removal else (0 if old is None else old.mass_removal)
-        head = Head(RING, revision, catalog.root, now, now + self._lifetime, mark)
-        writes[head_key(RING)] = {"signed": dict(self._key.sign(head).to_json()), "revision": revision}
-        writes[head_history_key(RING, revision)] = encode(HeadHistory(revision, catalog.root, now))
+        head = Head(self.ring, revision, catalog.root, now, now + self._lifetime, mark)
+        writes[head_key(self.ring)] = {"signed": dict(self._key.sign(head).to_json()), "revision": revision}
+        writes[head_history_key(self.ring, revision)] = encode(HeadHistory(revision, catalog.root, now))
         self._store.commit(Transaction(preconditions, writes, deletes, blobs.pending))
         blobs.settle()
 

@@ -24,7 +24,7 @@ from arca_dns.errors import (
     StoreUnavailable,
 )
 
-from .commands import looking, publication, rrsets, tokens, versions, writes, zones
+from .commands import looking, publication, rings, rrsets, tokens, versions, writes, zones
 from .output import printable
 from .session import Session
 from .settings import Given
@@ -52,6 +52,7 @@ app = typer.Typer(
 )
 app.add_typer(zones.app, name="zones")
 app.add_typer(rrsets.app, name="rrsets")
+app.add_typer(rings.app, name="rings")
 app.add_typer(tokens.app, name="tokens")
 app.command("deleted", epilog="Example: arca-dns deleted --json")(zones.deleted)
 versions.register(app)

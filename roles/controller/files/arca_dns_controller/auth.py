@@ -199,7 +199,7 @@ def _presented(headers: Headers) -> str | None:
 
 
 #: What shows or touches all zones at once.
-_OF_ALL = frozenset({Action.FOLLOW, Action.ATTEST, Action.MANAGE})
+_OF_ALL = frozenset({Action.FOLLOW, Action.ATTEST, Action.PROMOTE, Action.MANAGE})
 
 
 def _within_limits(request: Request, principal: Principal, actions: Sequence[Action]) -> None:

@@ -17,6 +17,7 @@ from typing import Annotated, Literal
 from arca_dns.config import Pattern, Range, Seconds, Secret, Size, WholeSeconds, load
 from arca_dns.dnssec.policy import Policy
 from arca_dns.errors import ConfigError, Place
+from arca_dns.publish.head import DEFAULT_RING
 from arca_dns.retention import Rules
 from arca_dns.store.open import BACKENDS
 from arca_dns.writing import Limits
@@ -27,6 +28,7 @@ from .second_check import words_of
 #: An absolute path, as text: what is relative would depend on where the daemon was started.
 AbsolutePath = Annotated[str, Pattern(r"/.*[^/]", "an absolute path of a file or folder")]
 STATE = "/var/lib/arca-dns/controller"
+RingName = Annotated[str, Pattern(r"[a-z0-9][a-z0-9-]{0,30}", "lower-case letters, digits and hyphens, at most 31")]
 Role = Literal["admin", "editor", "viewer", "agent", "acme"]
 
 
@@ -315,16 +317,34 @@ class Dnssec:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """The signed head that edges follow."""
+    """The signed heads that edges follow, one for each of *rings*: the first follows every publication."""
 
     head_key_file: AbsolutePath = f"{STATE}/head.key"
     head_lifetime: Annotated[WholeSeconds, Range(600, 31536000)] = 86400
     maintenance_interval: Annotated[Seconds, Range(1, 3600)] = 30.0
+    rings: tuple[RingName, ...] = (DEFAULT_RING,)
+
+    def __post_init__(self) -> None:
+        """Raises :class:`ConfigError` for rings that cannot be."""
+        if not self.rings or len(set(self.rings)) != len(self.rings):
+            place = Place("must name one ring or more, each once", pointer="rings")
+            raise ConfigError("publish is wrong", [place])
 
     @property
     def head_public_key_file(self) -> Path:
         """Where the public part is, for those who configure edges."""
         return Path(self.head_key_file).with_suffix(".pub")
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What the controller asks of edges: for how long an attestation counts, and how many must announce a prefix.
+
+    An edge that wishes to be drained or degraded has to leave *minimum_announcers* others.
+    """
+
+    attestation_timeout: Annotated[Seconds, Range(10, 86400)] = 300.0
+    minimum_announcers: Annotated[int, Range(1, 1000)] = 1
 
 
 #: Backends that are files, which only processes of one machine can share → the seconds for which a lease lasts. There
@@ -392,6 +412,7 @@ class ControllerConfig:
     scheduler: Scheduler = field(default_factory=Scheduler)
     history: History = field(default_factory=History)
     dns: Dns = field(default_factory=Dns)
+    edges: Edges = field(default_factory=Edges)
     limits: Bounds = field(default_factory=Bounds)
     log: Log = field(default_factory=Log)
 

@@ -26,11 +26,12 @@ class HeadFeed:
     def __init__(self, service: Service, metrics: Metrics, *, slice_seconds: float = 1.0) -> None:
         self._service = service
         self._metrics = metrics
+        self._first = service.rings.names[0]
         self._slice = slice_seconds
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._latest: SignedHead | None = None
+        self._latest: dict[str, SignedHead] = {}
         self._waiting: set[asyncio.Future[None]] = set()
 
     def start(self) -> None:
@@ -51,13 +52,18 @@ class HeadFeed:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
-    async def wait(self, after: int, timeout: float) -> SignedHead | None:
-        """The head as soon as its revision is greater than *after*; ``None`` after *timeout* seconds or at shutdown."""
+    async def wait(self, after: int, timeout: float, ring: str | None = None) -> SignedHead | None:
+        """The head of *ring* as soon as its revision is greater than *after*; by default that of the first ring.
+
+        ``None`` after *timeout* seconds or at shutdown.
+        """
+        ring = self._first if ring is None else ring
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while not self._stop.is_set():
-            if self._latest is not None and self._latest.revision() > after:
-                return self._latest
+            latest = self._latest.get(ring)
+            if latest is not None and latest.revision() > after:
+                return latest
             left = deadline - loop.time()
             if left <= 0:
                 return None
@@ -73,10 +79,11 @@ class HeadFeed:
         return None
 
     def _follow(self) -> None:
-        revision, told = 0, False
+        revisions: dict[str, int] = {}
+        told = False
         while not self._stop.is_set():
             try:
-                head = self._service.wait_head(revision, self._slice)
+                heads = self._service.wait_heads(revisions, self._slice)
             except ArcaError as error:
                 if not told:
                     log.error("head feed cannot read the store", reason=str(error))
@@ -84,14 +91,17 @@ class HeadFeed:
                 self._stop.wait(self._slice)
                 continue
             told = False
-            if head is not None and self._loop is not None:
-                revision = head.revision()
+            if heads and self._loop is not None:
+                revisions.update((ring, head.revision()) for ring, head in heads.items())
                 with suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(self._arrived, head)
+                    self._loop.call_soon_threadsafe(self._arrived, heads)
 
-    def _arrived(self, head: SignedHead) -> None:
-        self._latest = head
-        self._metrics.head_revision.set(head.revision())
+    def _arrived(self, heads: dict[str, SignedHead]) -> None:
+        self._latest.update(heads)
+        for ring, head in heads.items():
+            self._metrics.ring_revision.labels(ring).set(head.revision())
+            if ring == self._first:
+                self._metrics.head_revision.set(head.revision())
         self._wake()
 
     def _wake(self) -> None:

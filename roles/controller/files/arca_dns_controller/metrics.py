@@ -49,7 +49,12 @@ class Metrics:
         self.lease_takeovers = Counter(
             f"{PREFIX}_lease_takeovers", "How often this controller took the lease.", registry=self.registry
         )
-        self.head_revision = Gauge(f"{PREFIX}_head_revision", "Revision of the head.", registry=self.registry)
+        self.head_revision = Gauge(
+            f"{PREFIX}_head_revision", "Revision of the first ring's head.", registry=self.registry
+        )
+        self.ring_revision = Gauge(
+            f"{PREFIX}_ring_head_revision", "Revision of a ring's head.", ("ring",), registry=self.registry
+        )
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""

@@ -395,22 +395,137 @@ class Head(_Given):
     signature: str
 
 
-class EdgeList(_Given):
-    """The latest attestation of each edge."""
-
-    edges: list[dict[str, Any]]
-
-
 class EdgeState(_Given):
-    """What an edge attests, and what it should."""
+    """What an edge attests, and how it stands to its ring."""
 
     model_config = ConfigDict(extra="allow")
 
     edge: str
     received: str
     head: int | None
-    current_head: int | None = Field(description="The revision of the head that there is.")
+    ring: str
+    current_head: int | None = Field(description="The revision of the head that the ring has.")
     behind: int | None = Field(description="How many revisions the edge is behind it.")
+    behind_since: str | None = Field(description="When the first head was issued that the edge does not serve.")
+    problems: list[str] = Field(description="Why the edge is not as it should be; empty if it is.")
+
+
+class EdgeList(_Given):
+    """What edges attest, and how they stand to their rings."""
+
+    edges: list[EdgeState]
+
+
+class WishIn(_Sent):
+    """What an edge wishes to do with a prefix of its own accord."""
+
+    prefix: str = Field(max_length=64, examples=["203.0.113.53/32"])
+    wish: Literal["degrade", "drain"]
+
+
+class WishesIn(_Sent):
+    """All that an edge wishes; what it held and does not name is given back."""
+
+    wishes: list[WishIn] = Field(max_length=256)
+
+
+class SiteLease(_Given):
+    """The answer to a wish."""
+
+    prefix: str
+    wish: str
+    granted: bool
+    reason: str = Field(description="Why it is not granted.")
+
+
+class SiteLeases(_Given):
+    """The answers to all wishes."""
+
+    leases: list[SiteLease]
+
+
+class PromotionState(_Given):
+    """A promotion: of what a ring had at a revision, to the next one."""
+
+    ring: str
+    source: str
+    revision: int
+    state: Literal["waiting", "promoted", "aborted"]
+    actor: str
+    reason: str
+    requested: str
+    soak_seconds: int
+    failing_share: float
+    blocked: list[str] = Field(description="What it waits for.")
+    open_since: str | None = Field(description="Since when the edges of the ring before attest it without failures.")
+    finished: str | None
+    head: int | None = Field(description="The revision that the ring got by it.")
+    previous: int | None = Field(description="The revision that the ring had before.")
+
+
+class Ring(_Given):
+    """A ring: its head, and the latest promotion to it."""
+
+    ring: str
+    before: str | None = Field(description="The ring that it is promoted from; `null`: it follows every publication.")
+    head: int | None = Field(description="The revision of its head.")
+    catalog: str | None
+    issued: str | None
+    expires: str | None
+    zones: int
+    differs: int | None = Field(description="In how many zones it differs from the ring before, up to 10,000.")
+    edges: list[str] = Field(description="The edges that attest to follow it.")
+    promotion: PromotionState | None
+
+
+class RingList(_Given):
+    """The rings, in the order of promotion."""
+
+    rings: list[Ring]
+
+
+class PromoteIn(_Sent):
+    """What to promote to a ring, and when."""
+
+    source: str | None = Field(None, max_length=64, description="The ring to take from; absent: the one before.")
+    revision: int | None = Field(None, ge=1, description="What that ring had then; absent: what it has.")
+    soak_seconds: int = Field(0, ge=0, le=72000, description="How long the ring before must have served it well.")
+    failing_share: float = Field(0.0, ge=0, le=1, description="The share of an edge's zones that may fail.")
+    rollback: bool = Field(False, description="Let serials of zones go back.")
+    force: bool = Field(False, description="Promote at once, whatever the edges attest.")
+
+
+class RingMove(_Given):
+    """A promotion, and what it changes in its ring; of zones the first 20 names of each kind."""
+
+    promotion: PromotionState
+    changed: bool
+    added: int
+    modified: int
+    removed: int
+    back: int = Field(description="Zones whose serial goes back.")
+    zones: dict[str, list[str]]
+
+
+class HeadEntry(_Given):
+    """What a head published, and when."""
+
+    revision: int
+    catalog: str | None
+    issued: str
+
+
+class HeadHistory(_Given):
+    """What heads of a ring published, newest first."""
+
+    heads: list[HeadEntry]
+    next: int | None
+
+
+class HeadList(_Given):
+    """The signed head of each ring that has one."""
+
+    heads: dict[str, Head]
 
 
 class KeyLimits(_Sent):

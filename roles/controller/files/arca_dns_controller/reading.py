@@ -139,6 +139,17 @@ def etags(header: str) -> list[str] | None:
     return found
 
 
+def expected_revision(request: Request) -> int | None:
+    """The revision that ``If-Match`` demands of a ring's head; ``None`` for any, or without the header."""
+    header = ", ".join(request.headers.getlist("if-match")).strip()
+    if header in ("", "*"):
+        return None
+    tag = header.strip('"')
+    if header != f'"{tag}"' or not tag.isascii() or not tag.isdigit() or len(tag) > 18:
+        raise BadRequest(f"If-Match must hold the ETag of the ring's head in double quotes, or *, not {header!r}")
+    return int(tag)
+
+
 def not_modified(request: Request, etag: str) -> bool:
     """Whether ``If-None-Match`` names *etag* (weak comparison)."""
     header = ", ".join(request.headers.getlist("if-none-match")).strip()

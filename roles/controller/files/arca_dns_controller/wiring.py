@@ -62,6 +62,9 @@ def open_service(config: ControllerConfig, environ: Mapping[str, str] | None = N
             workers=Processes(),
             progress=SigningLog(),
             limits=config.limits.limits(),
+            rings=config.publish.rings,
+            minimum_sites=config.edges.minimum_announcers,
+            attestation_timeout=config.edges.attestation_timeout,
         )
     except BaseException:
         store.close()

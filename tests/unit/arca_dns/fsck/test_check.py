@@ -148,7 +148,7 @@ def not_in_catalog(made: Service) -> tuple[str, str]:
 
 def no_head(made: Service) -> tuple[str, str]:
     delete(made, head_key("stable"))
-    return "head", head_key("stable")
+    return "head", head_key("")
 
 
 def forged_head(made: Service) -> tuple[str, str]:

@@ -194,7 +194,7 @@ def test_the_catalog_that_a_head_names_is_copied_with_its_zones() -> None:
     only.commit(Transaction(writes={"head/stable": head.value}))
     only._blobs = source._blobs
     copied = migrate(only, target, NOTE)
-    assert service(target).publisher.head() is not None
+    assert service(target).publisher.line() is not None
     assert copied.blobs > 3
     for name in ("a.example.", "unsigned.example."):
         published = content(source)[f"published/{name}"]

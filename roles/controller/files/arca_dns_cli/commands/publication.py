@@ -68,15 +68,24 @@ def keys(ctx: typer.Context, zone: Zone, as_json: AsJson = False) -> None:
 
 
 def edges(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """List the edges and what each attested last."""
+    """List the edges: what each attested last, how far it is behind, since when and why."""
     found = session(ctx).client().edges()
     if as_json:
         output.as_json(found)
         return
     output.table(
-        ("edge", "head", "zones", "received"),
+        ("edge", "ring", "head", "behind", "since", "zones", "received", "problems"),
         (
-            (one.get("edge"), one.get("head"), len(answers.items(one.get("zones"))), one.get("received"))
+            (
+                one.get("edge"),
+                one.get("ring"),
+                one.get("head"),
+                one.get("behind"),
+                one.get("behind_since"),
+                len(answers.items(one.get("zones"))),
+                one.get("received"),
+                "; ".join(map(str, answers.items(one.get("problems")))),
+            )
             for one in found
         ),
     )

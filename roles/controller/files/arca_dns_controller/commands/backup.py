@@ -27,7 +27,6 @@ from arca_dns.moving import archive
 from arca_dns.moving.forward import SERIAL_STEP, restore as write_back
 from arca_dns.moving.marker import Marker
 from arca_dns.publish.head import HeadKey, SignedHead, key_id
-from arca_dns.publish.publisher import RING
 from arca_dns.store.base import Store
 from arca_dns.zone import names
 
@@ -199,10 +198,10 @@ def _check_keys(config: ControllerConfig, store: Store, held: archive.Archive, s
 
 def _notes(config: ControllerConfig, store: Store) -> Iterator[str]:
     """What an operator has to do after the restoration."""
-    head, path = store.get(head_key(RING)), Path(config.publish.head_key_file)
-    if head is None:
+    heads, path = store.scan(head_key("")), Path(config.publish.head_key_file)
+    if not heads:
         return
-    wanted = SignedHead.from_json(head.value["signed"]).key_id
+    wanted = SignedHead.from_json(heads[0].value["signed"]).key_id
     if not path.exists():
         yield f"put the head key back at {path}: edges trust no other"
     elif key_id(HeadKey.load(path).public) != wanted:

@@ -17,6 +17,7 @@ from . import (
     keys,
     operations,
     publication,
+    rings,
     rrsets,
     search,
     versions,
@@ -28,7 +29,7 @@ def api_router() -> APIRouter:
     """Everything below ``/api/v1``."""
     router = APIRouter(prefix="/api/v1")
     zone_work = (zones, deleted, bulk, rrsets, search, versions, publication)
-    for module in (*zone_work, edges, events, imports, keys, audit, operations):
+    for module in (*zone_work, rings, edges, events, imports, keys, audit, operations):
         router.include_router(module.router)
     return router
 

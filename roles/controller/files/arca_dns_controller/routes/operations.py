@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
@@ -39,17 +37,17 @@ def ready(service: Zones) -> Response:
 @router.get("/status", responses=answers(models.Status), response_model=None)
 def status(_principal: Reader, context: Ctx) -> Response:
     """Tell what the controller is and has published."""
-    held = context.service.publisher.head()
-    head = None if held is None else json.loads(held[0].payload)
+    line = context.service.publisher.line()
+    head = None if line is None else line.head
     leader = context.lease.holder()
     return JSONResponse(
         {
             "version": __version__,
             "backend": context.config.backend.type,
             "started": context.started,
-            "head": head and head["revision"],
-            "head_issued": head and utc(head["issued"]),
-            "head_expires": head and utc(head["expires"]),
+            "head": head and head.revision,
+            "head_issued": head and utc(head.issued),
+            "head_expires": head and utc(head.expires),
             "head_public_key": context.service.head_public_key,
             "edges": len(context.service.edges()),
             "leader": leader

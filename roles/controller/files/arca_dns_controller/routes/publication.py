@@ -18,15 +18,13 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from arca_dns.dnssec.keys import ds_rdata
 from arca_dns.documents import PublishedVersion, utc
-from arca_dns.errors import NotFound
-from arca_dns.publish.publisher import RING
 from arca_dns.service import Service
 from arca_dns.zone import names, rdata, rr
 from arca_dns.zone.text import render as zone_lines
 from arca_dns.zone.tree import ZoneRoot
 
 from .. import models, reading, render
-from .shared import Ctx, Follower, Limit, Reader, ZoneName, Zones, answers
+from .shared import NOT_MODIFIED, Ctx, Follower, Limit, Reader, ZoneName, Zones, answers
 
 router = APIRouter(tags=["publication"])
 Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256 of the blob, in hexadecimal.")]
@@ -138,6 +136,13 @@ def get_catalog(
     return JSONResponse({"zones": zones, "next": following})
 
 
+@router.get("/heads", responses=answers(models.HeadList), response_model=None)
+def list_heads(_principal: Follower, service: Zones) -> Response:
+    """Read the signed heads of all rings."""
+    found = [service.rings.get(name) for name in service.rings.names]
+    return JSONResponse({"heads": {ring.name: ring.signed.to_json() for ring in found if ring.signed is not None}})
+
+
 @router.get("/heads/{ring}", responses=answers(models.Head), response_model=None)
 async def get_head(
     ring: str,
@@ -147,12 +152,11 @@ async def get_head(
     timeout: Annotated[float, Query(ge=0, le=60, description="Seconds to wait; then the answer is 304.")] = 30,
 ) -> Response:
     """Read the signed head of a ring, at once or as soon as it moves."""
-    if ring != RING:
-        raise NotFound(f"there is no ring {ring!r}")
+    context.service.rings.before(ring)
     if after is None:
         head = await run_in_threadpool(context.service.head, ring)
     else:
-        waited = await context.feed.wait(after, timeout)
+        waited = await context.feed.wait(after, timeout, ring)
         if waited is None:
             return Response(status_code=304)
         head = waited
@@ -161,11 +165,13 @@ async def get_head(
     )
 
 
-@router.get("/blobs/{digest}", responses=answers(media="application/octet-stream"), response_model=None)
-def get_blob(digest: Digest, _principal: Follower, service: Zones) -> Response:
+@router.get("/blobs/{digest}", responses=answers(media="application/octet-stream") | NOT_MODIFIED, response_model=None)
+def get_blob(digest: Digest, _principal: Follower, service: Zones, request: Request) -> Response:
     """Read one blob."""
-    data = service.blob(digest)
     headers = {"ETag": render.etag(digest), "Cache-Control": "private, max-age=31536000, immutable"}
+    if reading.not_modified(request, digest):
+        return Response(status_code=304, headers=headers)
+    data = service.blob(digest)
     return Response(data, media_type="application/octet-stream", headers=headers)
 
 

@@ -59,6 +59,7 @@ Writer = Annotated[Principal, Depends(allow(Action.WRITE))]
 Changer = Annotated[Principal, Depends(allow(Action.CHANGE))]
 Manager = Annotated[Principal, Depends(allow(Action.MANAGE))]
 Follower = Annotated[Principal, Depends(allow(Action.FOLLOW))]
+Promoter = Annotated[Principal, Depends(allow(Action.PROMOTE))]
 Edge = Annotated[Principal, Depends(allow(Action.ATTEST))]
 Options = Annotated[WriteOptions, Depends()]
 

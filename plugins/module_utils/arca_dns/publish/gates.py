@@ -1,0 +1,80 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Gates of a promotion: what the edges of a ring must have attested before the next ring follows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..documents import moment
+from ..store.base import Json
+from .head import DEFAULT_RING
+
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What is asked of each edge: heard of within *fresh_seconds*, at most *failing_share* of its zones failing."""
+
+    fresh_seconds: float = 300.0
+    failing_share: float = 0.0
+
+
+def ring_of(report: Mapping[str, Json]) -> str:
+    """The ring that an edge attests to follow; edges of earlier versions do not say."""
+    ring = report.get("ring")
+    return ring if isinstance(ring, str) else DEFAULT_RING
+
+
+def age_of(report: Mapping[str, Json], now: float) -> float:
+    """Seconds since *report* was received."""
+    try:
+        return max(0.0, now - moment(str(report.get("received"))))
+    except ValueError:
+        return float("inf")
+
+
+def blocked(reports: Iterable[Mapping[str, Json]], ring: str, revision: int, gates: Gates, now: float) -> list[str]:
+    """Why what *ring* has at *revision* may not go on to the next ring yet; empty if it may."""
+    found = [report for report in reports if ring_of(report) == ring]
+    if not found:
+        return [f"no edge of ring {ring} has attested anything"]
+    return [reason for report in found for reason in against(report, revision, gates, now)]
+
+
+def against(report: Mapping[str, Json], revision: int, gates: Gates, now: float) -> Iterator[str]:
+    """What speaks against the edge of *report*, whose ring should be at *revision*."""
+    edge = f"edge {report.get('edge')}"
+    age = age_of(report, now)
+    if age > gates.fresh_seconds:
+        yield f"{edge} was last heard of at {report.get('received')}; if it is gone for good, delete it"
+        return
+    head = report.get("head")
+    if not isinstance(head, int) or head < revision:
+        yield f"{edge} serves revision {head if isinstance(head, int) else 'nothing'}, not {revision} yet"
+    if report.get("server_problem"):
+        yield f"{edge}: {report['server_problem']}"
+    yield from _failing(edge, report, gates)
+    yield from _unhealthy(edge, report)
+
+
+def _failing(edge: str, report: Mapping[str, Json], gates: Gates) -> Iterator[str]:
+    failures, zones = report.get("failures"), report.get("zones")
+    failing = failures if isinstance(failures, list) else []
+    served = zones if isinstance(zones, list) else []
+    share = len(failing) / max(len(served), len(failing), 1)
+    if share > gates.failing_share:
+        first = [f"{one.get('name')}: {one.get('reason')}" for one in failing[:_NAMED] if isinstance(one, dict)]
+        yield f"{edge} does not serve {len(failing)} of {max(len(served), len(failing))} zones ({'; '.join(first)})"
+
+
+def _unhealthy(edge: str, report: Mapping[str, Json]) -> Iterator[str]:
+    health = report.get("health")
+    for one in health if isinstance(health, list) else []:
+        if isinstance(one, dict) and one.get("condition") in ("failed", "held-down"):
+            reasons = one.get("reasons")
+            why = "; ".join(map(str, reasons[:_NAMED])) if isinstance(reasons, list) else ""
+            yield f"{edge}: {one.get('prefix')} is {one.get('condition')}{f' ({why})' if why else ''}"

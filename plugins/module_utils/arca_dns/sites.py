@@ -1,0 +1,153 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Leases of edges that wish to attract less traffic of a prefix, or none: granted while enough other sites are left.
+
+A document per prefix names who holds one, and every grant depends on it: of two edges that ask at the same time the
+second is counted without the first. An edge counts as left if it was heard of lately, announces the prefix the normal
+way and holds no lease. Failures need no lease; they only leave less to grant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_network
+
+from .documents import SITES, edge_key
+from .edge_files import Lease, Wish
+from .errors import Conflict, InputError, NotFound, Place
+from .publish.gates import age_of
+from .store.base import Document, Json, JsonObject, Store, Transaction, revision_of
+from .store.common import everything
+
+_ATTEMPTS = 20
+_NAMED = 5
+
+
+class Sites:
+    """The leases in *store*; *minimum* other sites have to announce a prefix for one to be granted.
+
+    *fresh_seconds* is how long an attestation counts.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float], minimum: int, fresh_seconds: float) -> None:
+        self._store = store
+        self._clock = clock
+        self._minimum = minimum
+        self._fresh = fresh_seconds
+
+    def ask(self, edge: str, wishes: Mapping[str, Wish]) -> list[Lease]:
+        """The answers to all that *edge* wishes, by prefix; what it held and wishes no more is given back.
+
+        Raises :class:`InputError` for a prefix that is none.
+        """
+        places = [Place(problem, pointer=f"/wishes/{at}/prefix") for at, problem in _problems(wishes)]
+        if places:
+            raise InputError("the wishes are wrong", places)
+        for document in everything(self._store, SITES):
+            prefix = document.key.removeprefix(SITES)
+            if prefix not in wishes and edge in _holders(document):
+                self._give_back(prefix, edge)
+        return [self._ask(edge, prefix, wish) for prefix, wish in wishes.items()]
+
+    def forget(self, edge: str) -> None:
+        """Remove an edge that is gone for good: its attestation and its leases. Raises :class:`NotFound`."""
+        document = self._store.get(edge_key(edge))
+        if document is None:
+            raise NotFound(f"edge {edge!r} has attested nothing")
+        self.ask(edge, {})
+        self._store.commit(Transaction(deletes=[edge_key(edge)]))
+
+    def holders(self) -> dict[str, dict[str, str]]:
+        """Who holds leases: by prefix the edges and what for."""
+        found = {document.key.removeprefix(SITES): _holders(document) for document in everything(self._store, SITES)}
+        return {prefix: holders for prefix, holders in found.items() if holders}
+
+    def _ask(self, edge: str, prefix: str, wish: Wish) -> Lease:
+        key = SITES + prefix
+        for _attempt in range(_ATTEMPTS):
+            document = self._store.get(key)
+            holders = _holders(document)
+            if holders.get(edge) == wish:
+                return Lease(prefix, wish, granted=True)
+            if edge not in holders:
+                left, others = self._left(edge, prefix, holders)
+                if len(left) < self._minimum:
+                    return Lease(prefix, wish, granted=False, reason=_refusal(self._minimum, left, others))
+            if self._write(document, prefix, {**holders, edge: wish}):
+                return Lease(prefix, wish, granted=True)
+        return Lease(prefix, wish, granted=False, reason="too many edges ask at once: it is asked again")
+
+    def _give_back(self, prefix: str, edge: str) -> None:
+        for _attempt in range(_ATTEMPTS):
+            document = self._store.get(SITES + prefix)
+            holders = _holders(document)
+            if holders.pop(edge, None) is None or self._write(document, prefix, holders):
+                return
+        raise Conflict(f"the leases of {prefix} change too fast: try again")
+
+    def _write(self, document: Document | None, prefix: str, holders: Mapping[str, str]) -> bool:
+        value: JsonObject = {"holders": dict(holders)}
+        try:
+            self._store.commit(Transaction({SITES + prefix: revision_of(document)}, {SITES + prefix: value}))
+        except Conflict:
+            return False
+        return True
+
+    def _left(self, edge: str, prefix: str, holders: Mapping[str, str]) -> tuple[list[str], list[str]]:
+        """The other edges that go on announcing *prefix*, and why each of the rest does not count."""
+        left, others = [], []
+        for document in everything(self._store, edge_key("")):
+            name, report = document.key.removeprefix(edge_key("")), document.value
+            if name == edge or not _serves(report, prefix):
+                continue
+            if name in holders:
+                others.append(f"{name} holds a lease to {holders[name]}")
+            elif age_of(report, self._clock()) > self._fresh:
+                others.append(f"{name} was last heard of at {report.get('received')}")
+            elif not _announces(report, prefix):
+                others.append(f"{name} does not announce it the normal way")
+            else:
+                left.append(name)
+        return left, others
+
+
+def _refusal(minimum: int, left: Iterable[str], others: list[str]) -> str:
+    names = ", ".join(left)
+    more = f"; {'; '.join(others[:_NAMED])}" if others else ""
+    return f"no spare site: {minimum} other than this one must announce the prefix, there is {names or 'none'}{more}"
+
+
+def _holders(document: Document | None) -> dict[str, str]:
+    holders = None if document is None else document.value.get("holders")
+    return {str(edge): str(wish) for edge, wish in holders.items()} if isinstance(holders, dict) else {}
+
+
+def _health(report: Mapping[str, Json], prefix: str) -> Mapping[str, Json] | None:
+    health = report.get("health")
+    found = (one for one in (health if isinstance(health, list) else []) if isinstance(one, dict))
+    return next((one for one in found if one.get("prefix") == prefix), None)
+
+
+def _serves(report: Mapping[str, Json], prefix: str) -> bool:
+    """Whether *prefix* is one of the edge's at all."""
+    return _health(report, prefix) is not None or _announced(report, prefix)
+
+
+def _announces(report: Mapping[str, Json], prefix: str) -> bool:
+    one = _health(report, prefix)
+    return _announced(report, prefix) and (one is None or one.get("mode") in (None, "announced"))
+
+
+def _announced(report: Mapping[str, Json], prefix: str) -> bool:
+    announced = report.get("announced")
+    return isinstance(announced, list) and prefix in announced
+
+
+def _problems(prefixes: Iterable[str]) -> Iterable[tuple[int, str]]:
+    for at, prefix in enumerate(prefixes):
+        try:
+            if str(ip_network(prefix)) != prefix:
+                yield at, f"{prefix!r} is written {ip_network(prefix)}"
+        except ValueError as error:
+            yield at, str(error)

@@ -1,0 +1,154 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Leases of edges that take a prefix back: enough others go on announcing it, whatever comes in whatever order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, strategies as st
+
+from arca_dns.documents import edge_key, utc
+from arca_dns.edge_files import Lease, Wish
+from arca_dns.errors import InputError, NotFound
+from arca_dns.sites import Sites
+from arca_dns.store.base import Json, Transaction
+from arca_dns.store.memory import MemoryStore
+from clock import Clock
+
+PREFIX = "203.0.113.53/32"
+FRESH = 300.0
+
+
+class World:
+    """Edges that attest what they announce, and the leases."""
+
+    def __init__(self, minimum: int = 1) -> None:
+        self.clock = Clock()
+        self.store = MemoryStore()
+        self.sites = Sites(self.store, self.clock, minimum, FRESH)
+
+    def attest(self, edge: str, mode: str = "announced", prefix: str = PREFIX) -> None:
+        announced: list[Json] = [] if mode == "withdrawn" else [prefix]
+        value: dict[str, Json] = {
+            "edge": edge,
+            "received": utc(self.clock.now),
+            "announced": announced,
+            "health": [{"prefix": prefix, "mode": mode, "condition": "healthy"}],
+        }
+        self.store.commit(Transaction(writes={edge_key(edge): value}))
+
+    def ask(self, edge: str, wish: Wish | None = "drain") -> Lease | None:
+        found = self.sites.ask(edge, {} if wish is None else {PREFIX: wish})
+        return found[0] if found else None
+
+    def granted(self, edge: str, wish: Wish | None = "drain") -> bool:
+        found = self.ask(edge, wish)
+        return found is not None and found.granted
+
+
+def test_the_last_site_gets_none() -> None:
+    world = World()
+    world.attest("edge1")
+    assert world.ask("edge1") == Lease(
+        PREFIX,
+        "drain",
+        granted=False,
+        reason="no spare site: 1 other than this one must announce the prefix, there is none",
+    )
+
+
+def test_of_two_edges_one_gets_it_and_the_other_when_it_is_given_back() -> None:
+    world = World()
+    world.attest("edge1")
+    world.attest("edge2")
+    assert world.granted("edge1")
+    refused = world.ask("edge2", "degrade")
+    assert refused is not None
+    assert not refused.granted
+    assert "edge1 holds a lease to drain" in refused.reason
+    assert world.granted("edge1"), "it still has it"
+    assert world.granted("edge1", "degrade"), "and may do less"
+    world.ask("edge1", None)
+    assert world.granted("edge2")
+
+
+@pytest.mark.parametrize("mode", ["withdrawn", "degraded", "draining"])
+def test_an_edge_that_does_not_announce_the_normal_way_is_no_spare(mode: str) -> None:
+    world = World()
+    world.attest("edge1")
+    world.attest("edge2", mode)
+    refused = world.ask("edge1")
+    assert refused is not None
+    assert "edge2 does not announce it the normal way" in refused.reason
+
+
+def test_an_edge_that_was_not_heard_of_lately_is_no_spare() -> None:
+    world = World()
+    world.attest("edge2")
+    world.clock.now += FRESH + 1
+    world.attest("edge1")
+    refused = world.ask("edge1")
+    assert refused is not None
+    assert "edge2 was last heard of at" in refused.reason
+
+
+def test_another_prefix_is_another_matter() -> None:
+    world = World()
+    world.attest("edge1")
+    world.attest("edge2", prefix="2001:db8::53/128")
+    assert not world.granted("edge1")
+
+
+def test_more_may_be_asked_to_stay() -> None:
+    world = World(minimum=2)
+    for edge in ("edge1", "edge2", "edge3"):
+        world.attest(edge)
+    assert world.granted("edge1")
+    assert not world.granted("edge2")
+
+
+def test_what_is_no_prefix_is_refused_with_its_place() -> None:
+    world = World()
+    with pytest.raises(InputError) as caught:
+        world.sites.ask("edge1", {"203.0.113.53": "drain", "203.0.113.53/24": "drain", "x": "drain"})
+    assert [place.pointer for place in caught.value.places] == [
+        "/wishes/0/prefix",
+        "/wishes/1/prefix",
+        "/wishes/2/prefix",
+    ]
+
+
+def test_a_forgotten_edge_holds_nothing() -> None:
+    world = World()
+    world.attest("edge1")
+    world.attest("edge2")
+    assert world.granted("edge1")
+    world.sites.forget("edge1")
+    assert world.sites.holders() == {}
+    with pytest.raises(NotFound):
+        world.sites.forget("edge1")
+
+
+EDGES = ("edge1", "edge2", "edge3", "edge4")
+
+
+@given(
+    st.integers(1, 3),
+    st.lists(st.tuples(st.sampled_from(EDGES), st.sampled_from(["drain", "degrade", None, "attest"])), max_size=40),
+)
+def test_enough_edges_go_on_announcing(minimum: int, steps: list[tuple[str, Wish | None]]) -> None:
+    world = World(minimum)
+    modes = dict.fromkeys(EDGES, "announced")
+    for edge in EDGES:
+        world.attest(edge)
+    for edge, wish in steps:
+        if wish == "attest":  # type: ignore[comparison-overlap]
+            world.attest(edge, modes[edge])
+            continue
+        granted = world.granted(edge, wish)
+        if wish is None:
+            modes[edge] = "announced"
+        elif granted:
+            modes[edge] = "withdrawn" if wish == "drain" else "degraded"
+        assert list(modes.values()).count("announced") >= minimum
