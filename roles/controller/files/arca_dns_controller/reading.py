@@ -145,7 +145,7 @@ def expected_revision(request: Request) -> int | None:
     if header in ("", "*"):
         return None
     tag = header.strip('"')
-    if header != f'"{tag}"' or not tag.isascii() or not tag.isdigit() or len(tag) > 18:
+    if header not in (tag, f'"{tag}"') or not tag.isascii() or not tag.isdigit() or len(tag) > 18:
         raise BadRequest(f"If-Match must hold the ETag of the ring's head in double quotes, or *, not {header!r}")
     return int(tag)
 

@@ -57,9 +57,10 @@ class _Hashes:
 
 
 _hashes = _Hashes()
+_NO_NEWS: dict[int | str, dict[str, Any]] = {304: {"description": "No newer head in time."}}
 
 
-@router.get("/zones/{zone}/signed", responses=answers(media="text/dns"), response_model=None)
+@router.get("/zones/{zone}/signed", responses=answers(media="text/dns") | NOT_MODIFIED, response_model=None)
 def get_signed_zone(zone: ZoneName, _principal: Reader, service: Zones, request: Request) -> Response:
     """Read a zone as edges serve it, as a zone file. X-Zone-Hash is the SHA-256 of the body."""
     version, tree = service.signed_zone(reading.zone_of(zone))
@@ -69,7 +70,7 @@ def get_signed_zone(zone: ZoneName, _principal: Reader, service: Zones, request:
     return render.body(_file(tree), "text/dns", headers)
 
 
-@router.head("/zones/{zone}/signed", responses=answers(), response_model=None)
+@router.head("/zones/{zone}/signed", responses=answers() | NOT_MODIFIED, response_model=None)
 def head_signed_zone(zone: ZoneName, _principal: Reader, service: Zones, request: Request) -> Response:
     """Read the version, serial and hash of a signed zone."""
     version, tree = service.signed_zone(reading.zone_of(zone))
@@ -143,7 +144,7 @@ def list_heads(_principal: Follower, service: Zones) -> Response:
     return JSONResponse({"heads": {ring.name: ring.signed.to_json() for ring in found if ring.signed is not None}})
 
 
-@router.get("/heads/{ring}", responses=answers(models.Head), response_model=None)
+@router.get("/heads/{ring}", responses=answers(models.Head) | _NO_NEWS, response_model=None)
 async def get_head(
     ring: str,
     _principal: Follower,
