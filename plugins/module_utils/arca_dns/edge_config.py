@@ -111,13 +111,18 @@ class Bird:
 
 @dataclass(frozen=True)
 class Health:
-    """What the health check asks, how often, and when it moves."""
+    """What the health check asks, how often, and when it moves.
+
+    *state_directory* outlives boots: it holds what an operator has drained.
+    """
 
     check_interval: Interval = 2.0
     fast_interval: Interval = 1.0
     timeout: Interval = 1.0
     failure_threshold: Rounds = 3
     recovery_threshold: Rounds = 5
+    degrade_threshold: Rounds = 5
+    drain_wait: Seconds = 5.0
     hold_down: Seconds = 60.0
     hold_down_max: Seconds = 600.0
     flap_window: Seconds = 600.0
@@ -128,6 +133,7 @@ class Health:
     zones: tuple[str, ...] = ()
     latency_limit: Interval = 0.2
     state_file: str = "/run/arca-dns/health.json"
+    state_directory: str = "/var/lib/arca-dns/health"
 
 
 @dataclass(frozen=True)

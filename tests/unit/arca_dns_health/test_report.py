@@ -17,7 +17,11 @@ def document(**changes: Any) -> dict[str, Any]:
     entry = {
         "prefix": "203.0.113.53/32",
         "state": "announced",
+        "mode": "announced",
         "wanted": "announced",
+        "condition": "healthy",
+        "wish": None,
+        "refusal": None,
         "health": "healthy",
         "since": "2026-11-23T11:00:00Z",
         "good_rounds": 9,
@@ -65,6 +69,15 @@ def test_explain_says_that_no_session_took_it() -> None:
 
 def test_explain_says_that_it_is_held_down() -> None:
     assert "held down for 42 s" in explain(state="withdrawn", wanted="withdrawn", exported_to=[], held_for_seconds=42)
+
+
+def test_explain_says_what_a_lease_is_wanted_for() -> None:
+    assert "has no lease: no spare site" in explain(wish="drain", refusal="no spare site")
+    assert "it has a lease to degrade" in explain(mode="degraded", wish="degrade")
+
+
+def test_explain_says_how_a_drain_ends() -> None:
+    assert "undrain" in explain(state="withdrawn", mode="withdrawn", condition="drained", wanted="withdrawn")
 
 
 def test_explain_gives_reasons_checks_and_sessions() -> None:

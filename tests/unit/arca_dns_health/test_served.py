@@ -73,6 +73,10 @@ def test_a_file_that_breaks_or_goes_leaves_the_last_good_one_in_force(tmp_path: 
     assert file.read()[0] == good
 
 
-def test_a_controller_out_of_reach_is_a_problem_to_tell(tmp_path: Path) -> None:
+def test_a_controller_out_of_reach_is_told_and_no_problem_of_this_edge(tmp_path: Path) -> None:
     write(tmp_path / "served.json", controller_reachable=False, head_expired=True)
-    assert len(ServedFile(tmp_path / "served.json").read()[0].problems) == 2
+    served = ServedFile(tmp_path / "served.json").read()[0]
+    assert (served.problems, served.notes) == (
+        ("the agent's head has expired",),
+        ("the agent cannot reach its controller",),
+    )

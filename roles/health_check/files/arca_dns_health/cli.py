@@ -26,6 +26,7 @@ from .probe import Prober
 from .served import ServedFile
 from .settings import Settings
 from .systemd import restarting
+from .wishes import Wishes
 
 app = typer.Typer(
     help="Announces this edge's anycast prefixes while its name server answers rightly, and withdraws them else.",
@@ -83,9 +84,11 @@ async def _serve(settings: Settings) -> None:
     service = Daemon(
         settings.plan.services,
         settings.thresholds,
+        settings.softness,
         Prober(settings.plan, ServedFile(settings.served_file).read, time.monotonic, time.time),
         Bird.at(settings.bird_socket, settings.bird_state_directory, settings.plan.services),
         Clocks(time.monotonic, lambda: datetime.now(UTC)),
+        Wishes(settings.drains_file, settings.leases_file, settings.drained_file),
         settings.state_file,
         state.remembered(settings.state_file),
     )

@@ -22,9 +22,12 @@ import structlog
 from arca_dns.systemd import notify
 
 from .bird import BirdError, Prefix, RouteController, Routes
-from .decision import Decision, Health, Memory, Round, Thresholds
+from .decision import Health, Round, Thresholds
+from .modes import Mode
 from .probe import Check
+from .stance import Past, Softness, Stance
 from .state import CheckState, PrefixState, SessionState, State, timestamp, write
+from .wishes import Wishes
 
 log = structlog.get_logger()
 
@@ -59,14 +62,21 @@ class Daemon:
         self,
         prefixes: Iterable[Prefix],
         thresholds: Thresholds,
+        softness: Softness,
         rounds: Rounds,
         bird: RouteController,
         clocks: Clocks,
+        wishes: Wishes,
         state_file: Path,
-        memories: Mapping[str, Memory] | None = None,
+        pasts: Mapping[str, Past] | None = None,
     ) -> None:
-        memories = memories or {}
-        self._decisions = {prefix: Decision(thresholds, memories.get(str(prefix))) for prefix in prefixes}
+        pasts = pasts or {}
+        drained = wishes.drained()
+        self._stances = {
+            prefix: Stance(thresholds, softness, pasts.get(str(prefix)), drained=str(prefix) in drained)
+            for prefix in prefixes
+        }
+        self._wishes = wishes
         self._rounds = rounds
         self._bird = bird
         self._clocks = clocks
@@ -76,7 +86,7 @@ class Daemon:
         self._adopted = False
         self._checks: tuple[Check, ...] = ()
         self._health: dict[Prefix, Health] = {}
-        self._since: dict[Prefix, tuple[bool, datetime]] = {}
+        self._since: dict[Prefix, tuple[Mode, datetime]] = {}
         self._last_withdrawal: dict[Prefix, datetime] = {}
 
     async def run(self, pace: Pace, stop: asyncio.Event) -> None:
@@ -88,27 +98,31 @@ class Daemon:
             began = self._clocks.monotonic()
             await self.step()
             notify("WATCHDOG=1", f"STATUS={self._summary()}")
-            changing = any(decision.changing for decision in self._decisions.values())
+            changing = any(stance.changing for stance in self._stances.values())
             pause = (pace.fast if changing else pace.normal) - (self._clocks.monotonic() - began)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), max(0.0, pause))
 
     async def step(self) -> None:
         """One round, and all that follows from it."""
-        withdrawn = frozenset(prefix for prefix, decision in self._decisions.items() if not decision.wanted)
+        withdrawn = frozenset(prefix for prefix, stance in self._stances.items() if not stance.decision.wanted)
         rounds, self._checks = await self._rounds.round(withdrawn)
+        drains, leases = self._wishes.read()
         now = self._clocks.monotonic()
-        for prefix, decision in self._decisions.items():
-            moved = decision.observe(rounds[prefix], now)
-            self._tell(prefix, decision, moved)
+        for prefix, stance in self._stances.items():
+            before = stance.mode
+            moved = stance.observe(rounds[prefix], now, drains.get(str(prefix)), leases.get(str(prefix)))
+            self._tell(prefix, stance, before if moved else None)
+        self._wishes.keep([str(prefix) for prefix, stance in self._stances.items() if stance.drained])
         await self._reconcile()
         self._write_state()
 
     async def stop(self, withdraw: bool) -> None:
         """Leave: with *withdraw*, take every prefix back first and see that it is gone."""
         if withdraw:
-            results = await asyncio.gather(*map(self._bird.withdraw, self._decisions), return_exceptions=True)
-            for prefix, result in zip(self._decisions, results, strict=True):
+            moves = [self._bird.set(prefix, Mode.WITHDRAWN) for prefix in self._stances]
+            results = await asyncio.gather(*moves, return_exceptions=True)
+            for prefix, result in zip(self._stances, results, strict=True):
                 log.info(
                     "stopping", prefix=str(prefix), withdrawn=result is None, error=str(result) if result else None
                 )
@@ -119,19 +133,21 @@ class Daemon:
 
     async def _reconcile(self) -> None:
         await self._read_routes()
-        wrong = {p: d.wanted for p, d in self._decisions.items() if self._routes.enabled.get(p, False) != d.wanted}
         if self._bird_problem is not None:
             # A withdrawal is tried even if BIRD could not be read.
-            wrong = {prefix: False for prefix, decision in self._decisions.items() if not decision.wanted}
+            wrong = {
+                prefix: Mode.WITHDRAWN for prefix, stance in self._stances.items() if stance.mode is Mode.WITHDRAWN
+            }
         else:
-            for prefix in [prefix for prefix in wrong if prefix not in self._routes.enabled]:
-                del wrong[prefix]
-                self._bird_problem = f"BIRD's configuration has no protocol for {prefix}"
+            targets = {prefix: self._possible(prefix, stance.mode) for prefix, stance in self._stances.items()}
+            wrong = {
+                prefix: mode
+                for prefix, mode in targets.items()
+                if prefix in self._routes.protocols and not self._routes.is_as(prefix, mode)
+            }
         if not wrong:
             return
-        moves: list[Awaitable[None]] = [
-            self._bird.announce(prefix) if wanted else self._bird.withdraw(prefix) for prefix, wanted in wrong.items()
-        ]
+        moves: list[Awaitable[None]] = [self._bird.set(prefix, mode) for prefix, mode in wrong.items()]
         problem = self._bird_problem
         for prefix, result in zip(wrong, await asyncio.gather(*moves, return_exceptions=True), strict=True):
             if isinstance(result, BirdError):
@@ -139,9 +155,18 @@ class Daemon:
             elif isinstance(result, BaseException):
                 raise result
             else:
-                log.info("announced" if wrong[prefix] else "withdrawn", prefix=str(prefix))
+                log.info(wrong[prefix].value, prefix=str(prefix))
         await self._read_routes()
         self._bird_problem = self._bird_problem or problem
+
+    def _possible(self, prefix: Prefix, mode: Mode) -> Mode:
+        """*mode*, or what comes closest to it of what BIRD's configuration has protocols for."""
+        if prefix not in self._routes.protocols:
+            self._bird_problem = f"BIRD's configuration has no protocol for {prefix}"
+        elif not self._routes.supports(prefix, mode):
+            self._bird_problem = f"BIRD's configuration cannot have {prefix} {mode.value}: run role bird"
+            return Mode.WITHDRAWN if mode is Mode.DRAINING else Mode.ANNOUNCED
+        return mode
 
     async def _read_routes(self) -> None:
         try:
@@ -155,21 +180,23 @@ class Daemon:
         self._bird_problem = None
         if not self._adopted:
             self._adopted = True
-            for prefix, decision in self._decisions.items():
-                if self._routes.enabled.get(prefix):
-                    decision.adopt()
-                    log.info("adopted", prefix=str(prefix), wanted=decision.wanted)
+            for prefix, stance in self._stances.items():
+                found = self._routes.mode(prefix)
+                if found is not Mode.WITHDRAWN:
+                    stance.adopt(found)
+                    log.info("adopted", prefix=str(prefix), found=found.value, wanted=stance.mode.value)
 
     def _announced(self) -> list[Prefix]:
-        return [prefix for prefix in self._decisions if self._routes.exported.get(prefix)]
+        return [prefix for prefix in self._stances if self._routes.exported.get(prefix)]
 
-    def _tell(self, prefix: Prefix, decision: Decision, moved: bool) -> None:
-        if moved and not decision.wanted:
+    def _tell(self, prefix: Prefix, stance: Stance, before: Mode | None) -> None:
+        decision = stance.decision
+        if before is not None and stance.mode is Mode.WITHDRAWN and not stance.drained:
             self._last_withdrawal[prefix] = self._clocks.utc()
             held = decision.held_for(self._clocks.monotonic())
             log.warning("withdrawing", prefix=str(prefix), reasons=decision.reasons, held_for_seconds=round(held))
-        elif moved:
-            log.info("announcing", prefix=str(prefix), good_rounds=decision.good)
+        elif before is not None:
+            log.info("moving", prefix=str(prefix), **{"from": before.value, "to": stance.mode.value})
         if self._health.get(prefix) != decision.health:
             self._health[prefix] = decision.health
             log.info("health", prefix=str(prefix), health=decision.health.value, reasons=decision.reasons)
@@ -187,14 +214,14 @@ class Daemon:
 
     def _state(self, now: datetime) -> State:
         announced = self._announced()
-        for prefix in self._decisions:
-            there = prefix in announced
-            if prefix not in self._since or self._since[prefix][0] != there:
-                self._since[prefix] = (there, now)
+        for prefix in self._stances:
+            mode = self._mode(prefix)
+            if prefix not in self._since or self._since[prefix][0] is not mode:
+                self._since[prefix] = (mode, now)
         return State(
             updated=timestamp(now),
             announced=tuple(str(prefix) for prefix in announced),
-            prefixes=tuple(self._prefix_state(prefix, decision) for prefix, decision in self._decisions.items()),
+            prefixes=tuple(self._prefix_state(prefix, stance) for prefix, stance in self._stances.items()),
             sessions=tuple(SessionState(s.name, s.established) for s in self._routes.sessions),
             checks=tuple(
                 CheckState(check.name, check.reason is None, check.reason, round(check.latency * 1000, 1))
@@ -203,13 +230,22 @@ class Daemon:
             bird_problem=self._bird_problem,
         )
 
-    def _prefix_state(self, prefix: Prefix, decision: Decision) -> PrefixState:
-        there, since = self._since[prefix]
+    def _mode(self, prefix: Prefix) -> Mode:
+        """How *prefix* is really announced: what no session has got is withdrawn."""
+        return self._routes.mode(prefix) if self._routes.exported.get(prefix) else Mode.WITHDRAWN
+
+    def _prefix_state(self, prefix: Prefix, stance: Stance) -> PrefixState:
+        decision = stance.decision
+        mode, since = self._since[prefix]
         last = self._last_withdrawal.get(prefix)
         return PrefixState(
             prefix=str(prefix),
-            state="announced" if there else "withdrawn",
-            wanted="announced" if decision.wanted else "withdrawn",
+            state="withdrawn" if mode is Mode.WITHDRAWN else "announced",
+            mode=mode.value,
+            wanted=stance.mode.value,
+            condition=stance.condition.value,
+            wish=stance.wish,
+            refusal=stance.refusal,
             health=decision.health.value,
             since=timestamp(since),
             good_rounds=decision.good,
@@ -218,5 +254,5 @@ class Daemon:
             reasons=decision.reasons,
             held_for_seconds=round(decision.held_for(self._clocks.monotonic())),
             last_withdrawal=timestamp(last) if last else None,
-            memory=decision.memory,
+            past=stance.past,
         )

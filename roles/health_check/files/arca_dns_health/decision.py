@@ -7,7 +7,7 @@ Pure: the time is passed in, nothing is asked and nothing is sent. Probing lives
 :mod:`.probe`, talking to BIRD in :mod:`.bird`, joining the two in :mod:`.daemon`.
 
 A round carries hard reasons (no answer, wrong answer, bogus) and soft ones (latency, a stale
-head, a controller out of reach). Only hard reasons withdraw:
+head). Only hard reasons withdraw; what soft ones do is decided in :mod:`.stance`:
 
 ::
 
@@ -53,10 +53,14 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """The reasons against a prefix that one round of checks found; none is a good round."""
+    """The reasons against a prefix that one round of checks found; none is a good round.
+
+    *notes* are for people only: what all sites have in common, such as a controller out of reach, moves nothing.
+    """
 
     hard: tuple[str, ...] = ()
     soft: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,11 @@ class Decision:
         return self._wanted
 
     @property
+    def recovered(self) -> bool:
+        """Whether only a hold-down may still keep the prefix withdrawn."""
+        return self._good >= self._thresholds.recovery
+
+    @property
     def good(self) -> int:
         """Good rounds in a row, up to now."""
         return self._good
@@ -106,8 +115,8 @@ class Decision:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why the latest round was not a healthy one, hard reasons first."""
-        return self._round.hard + self._round.soft if self._round else ()
+        """Why the latest round was not a healthy one, hard reasons first, what is only of note last."""
+        return self._round.hard + self._round.soft + self._round.notes if self._round else ()
 
     @property
     def memory(self) -> Memory:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeAlias
 
@@ -133,11 +133,11 @@ class Prober:
         if not zones:
             nothing = (problem or "no zone has been proved to be served yet: nothing to announce",)
             return {prefix: Round(hard=nothing) for prefix in self._plan.services}, ()
-        rounds = {prefix: self._judge(prefix, checks, soft) for prefix in self._plan.services}
+        rounds = {prefix: self._judge(prefix, checks, soft, served.notes) for prefix in self._plan.services}
         back = [prefix for prefix in withdrawn if prefix in rounds and not rounds[prefix].hard]
         if back:
             old = await self._outdated(served, self._plan.services[back[0]][0])
-            rounds.update((prefix, Round(old, rounds[prefix].soft)) for prefix in back if old)
+            rounds.update((prefix, replace(rounds[prefix], hard=old)) for prefix in back if old)
         return rounds, tuple(checks)
 
     async def _outdated(self, served: Served, address: Address) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ class Prober:
                 if self._plan.unbound_server:
                     yield self._resolver(zone, self._plan.unbound_server, transport)
 
-    def _judge(self, prefix: Prefix, checks: Iterable[Check], soft: Iterable[str]) -> Round:
+    def _judge(self, prefix: Prefix, checks: Iterable[Check], soft: Iterable[str], notes: tuple[str, ...]) -> Round:
         addresses = self._plan.services[prefix]
         hard: list[str] = []
         light = list(soft)
@@ -184,7 +184,7 @@ class Prober:
                     light.append(f"{check.name}: {check.reason}")
             elif here and check.latency > self._plan.latency_limit:
                 light.append(f"{check.name}: took {check.latency * 1000:.0f} ms")
-        return Round(tuple(hard), tuple(light))
+        return Round(tuple(hard), tuple(light), notes)
 
     async def _authoritative(self, zone: ServedZone, target: Target, transport: Transport) -> Check:
         async def ask() -> str | None:

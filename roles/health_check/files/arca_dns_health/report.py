@@ -25,18 +25,24 @@ def status_lines(state: Document, now: datetime) -> Iterator[str]:
     yield from _warnings(state, now)
     for entry in state["prefixes"]:
         to = f" to {', '.join(entry['exported_to'])}" if entry["exported_to"] else ""
-        yield f"{entry['prefix']}  {entry['state']}{to}, {entry['health']}, since {entry['since']}"
+        yield f"{entry['prefix']}  {entry['mode']}{to}, {entry['condition']}, since {entry['since']}"
 
 
 def explain_lines(state: Document, now: datetime) -> Iterator[str]:
     """Why each prefix is announced or not, with every check and session."""
     yield from _warnings(state, now)
     for entry in state["prefixes"]:
-        yield f"{entry['prefix']} is {entry['state']} since {entry['since']}"
-        yield f"  the checks want it {entry['wanted']}; the latest round was {entry['health']}"
+        yield f"{entry['prefix']} is {entry['mode']} since {entry['since']}"
+        yield f"  it is {entry['condition']} and should be {entry['wanted']}; the latest round was {entry['health']}"
+        if entry["wish"] and entry["refusal"]:
+            yield f"  it wishes to {entry['wish']}, and has no lease: {entry['refusal']}"
+        elif entry["wish"]:
+            yield f"  it has a lease to {entry['wish']}"
         if entry["state"] == "announced":
             yield f"  BIRD exports it to {', '.join(entry['exported_to'])}"
-        elif entry["wanted"] == "announced":
+        elif entry["condition"] == "drained":
+            yield "  it stays withdrawn until 'arca-dns-agent undrain'"
+        elif entry["wanted"] != "withdrawn":
             yield "  no established BGP session has got it: see the sessions below"
         elif entry["held_for_seconds"]:
             yield f"  held down for {entry['held_for_seconds']} s more, because it has been flapping"

@@ -27,12 +27,13 @@ class ServedZone:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The agent's latest word; *problems* are its soft reasons, such as a controller out of reach."""
+    """The agent's latest word; *problems* are its soft reasons, *notes* what it says that moves nothing."""
 
     head: int = 0
     zones: Mapping[str, ServedZone] = field(default_factory=dict)
     probe_zone: str | None = None
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_probe(self, wanted: tuple[str, ...]) -> tuple[ServedZone, ...]:
         """The zones to ask for: those *wanted*, else the agent's choice, else the first by name."""
@@ -75,9 +76,10 @@ def parse(data: bytes) -> Served:
         entry["name"]: ServedZone(entry["name"], int(entry["serial"]), bool(entry.get("signed", True)))
         for entry in document["zones"]
     }
-    problems = []
+    notes, problems = [], []
     if document.get("controller_reachable") is False:
-        problems.append("the agent cannot reach its controller")
+        # All edges lose it at once when it is the controller that is gone.
+        notes.append("the agent cannot reach its controller")
     if document.get("head_expired") is True:
         problems.append("the agent's head has expired")
-    return Served(int(document.get("head") or 0), zones, document.get("probe_zone"), tuple(problems))
+    return Served(int(document.get("head") or 0), zones, document.get("probe_zone"), tuple(problems), tuple(notes))

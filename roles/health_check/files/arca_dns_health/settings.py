@@ -18,6 +18,7 @@ from .bird import Prefix
 from .daemon import Pace
 from .decision import Thresholds
 from .probe import Address, Plan, Target
+from .stance import Softness
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,15 @@ class Settings:
 
     plan: Plan
     thresholds: Thresholds
+    softness: Softness
     pace: Pace
     bird_socket: str
     bird_state_directory: Path
     served_file: Path
     state_file: Path
+    drains_file: Path
+    drained_file: Path
+    leases_file: Path
     withdraw_on_stop: bool
 
     @classmethod
@@ -54,11 +59,20 @@ class Settings:
                 flap_window=health.flap_window,
                 flap_limit=health.flap_limit,
             ),
+            softness=Softness(
+                degrade=health.degrade_threshold,
+                recovery=health.recovery_threshold,
+                dwell=health.hold_down,
+                drain_wait=health.drain_wait,
+            ),
             pace=Pace(health.check_interval, min(health.fast_interval, health.check_interval)),
             bird_socket=config.bird.socket_path,
             bird_state_directory=Path(config.bird.state_directory),
             served_file=Path(config.agent.state_directory) / "served.json",
             state_file=Path(health.state_file),
+            drains_file=Path(health.state_directory) / "drains.json",
+            drained_file=Path(health.state_directory) / "drained.json",
+            leases_file=Path(health.state_file).with_name("leases.json"),
             withdraw_on_stop=health.on_stop == "withdraw",
         )
 

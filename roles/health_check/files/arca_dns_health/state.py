@@ -14,15 +14,23 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from .decision import Memory
+from .stance import Past
 
 
 @dataclass(frozen=True, slots=True)
 class PrefixState:
-    """One prefix. *state* is what BIRD really does, *wanted* what the checks ask for."""
+    """One prefix. *mode* is what BIRD really does, *wanted* what is decided, *state* whether any session has got it.
+
+    *wish* is what a lease is needed for or held, *refusal* why it is not done.
+    """
 
     prefix: str
     state: str
+    mode: str
     wanted: str
+    condition: str
+    wish: str | None
+    refusal: str | None
     health: str
     since: str
     good_rounds: int
@@ -31,7 +39,7 @@ class PrefixState:
     reasons: tuple[str, ...] = ()
     held_for_seconds: int = 0
     last_withdrawal: str | None = None
-    memory: Memory = field(default_factory=Memory)
+    past: Past = field(default_factory=Past)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +99,19 @@ def read(path: Path) -> Document:
     return document
 
 
-def remembered(path: Path) -> dict[str, Memory]:
-    """The memories of a daemon that ran before, by prefix; none after a boot, as the file is in /run."""
+def remembered(path: Path) -> dict[str, Past]:
+    """What a daemon that ran before left, by prefix; nothing after a boot, as the file is in /run."""
     try:
-        entries = read(path)["prefixes"]
-        return {
-            entry["prefix"]: Memory(
-                tuple(float(time) for time in entry["memory"]["withdrawals"]), float(entry["memory"]["hold_until"])
-            )
-            for entry in entries
-        }
+        return {entry["prefix"]: _past(entry["past"]) for entry in read(path)["prefixes"]}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def _past(value: Mapping[str, Any]) -> Past:
+    decision = value["decision"]
+    memory = Memory(tuple(float(time) for time in decision["withdrawals"]), float(decision["hold_until"]))
+    return Past(memory, _moment(value["degraded_since"]), _moment(value["draining_since"]))
+
+
+def _moment(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
