@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": BASE,
     "systemd": set(),  # what the daemons tell systemd
     "edge_config": ZONE | {"config"},  # the edge's configuration file, which agent and health check share
+    "edge_report": set(),  # the health check's state in words
     "edge_files": set(),  # what agent, health check and operator tell each other
     "store": ZONE | {"config"},  # passwords, as the configuration holds them
     "finding": ZONE,  # searching zones

@@ -9,15 +9,18 @@ import asyncio
 import json
 import signal
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from arca_dns import edge_report
 from arca_dns.edge_config import EdgeConfig, load
 from arca_dns.errors import ArcaError
 from arca_dns.store.base import JsonObject
 
+from . import draining
 from .daemon import Daemon
 from .log import configure
 from .settings import Settings
@@ -29,6 +32,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+draining.register(app)
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The edge's configuration file.")]
 DEFAULT_CONFIG = Path("/etc/arca-dns/agent.yaml")
@@ -60,6 +65,17 @@ def status(
     zones = document["zones"]
     if not isinstance(zones, list) or any(isinstance(zone, dict) and zone["state"] != "served" for zone in zones):
         raise typer.Exit(1)
+
+
+@app.command()
+def explain(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Say why each prefix is announced or not, with every check and BGP session, and since when."""
+    try:
+        health = draining.health_of(_config(config))
+    except ArcaError as error:
+        raise _fail(str(error)) from None
+    for line in edge_report.explain_lines(health, datetime.now(UTC)):
+        typer.echo(line)
 
 
 @app.command()

@@ -14,11 +14,12 @@ from typing import Annotated
 
 import typer
 
+from arca_dns import edge_report as report
 from arca_dns.edge_config import load
 from arca_dns.errors import ArcaError
 from arca_dns.systemd import notify
 
-from . import report, state
+from . import state
 from .bird import Bird
 from .daemon import Clocks, Daemon
 from .log import configure

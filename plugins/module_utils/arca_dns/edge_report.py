@@ -1,14 +1,16 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The state file in words: one line per prefix, or all that is known about why it is as it is."""
+"""The health check's state file in words: one line per prefix, or all that is known about why it is as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
 
-from .state import Document
+#: The state file, as it is read.
+Document: TypeAlias = Mapping[str, Any]
 
 #: A file older than this was left by a daemon that no longer runs its rounds.
 STALE_AFTER = timedelta(seconds=60)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from arca_dns_health import report
+from arca_dns import edge_report as report
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
