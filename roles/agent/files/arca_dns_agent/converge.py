@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 import structlog
 
+from arca_dns.dnssec.keys import key_tag
 from arca_dns.errors import ArcaError
 from arca_dns.publish.catalog import Entry
 from arca_dns.zone import names, rr
-from arca_dns.zone.tree import Blobs, ZoneRoot
+from arca_dns.zone.tree import NEVER, Blobs, ZoneRoot
 
 from .nsd import AuthoritativeServer, ServerUnavailable
 from .prove import Proof, Prover
@@ -36,11 +37,20 @@ _FIRST_NOTICE, _LAST_NOTICE = 1.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What is told of a version that is served: the tags of its DNSKEYs, and when its first signature expires."""
+
+    dnskey_tags: tuple[int, ...]
+    earliest_expiry: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Apex:
-    """What a zone's apex says: the SOA for NOTIFY, the keys for the proof."""
+    """What a zone's apex says: the SOA for NOTIFY, the keys for the proof; *content* is told."""
 
     soa: rr.RRset
     keys: tuple[bytes, ...]
+    content: Content
 
 
 class Converger:
@@ -78,6 +88,7 @@ class Converger:
         self._monotonic = monotonic
         self._sleep = sleep
         self.proved = proved
+        self.content: dict[bytes, Content] = {}  # of proved zones, known once they are proved in this process
         self.problems: dict[bytes, str] = {}
         self.server_problem: str | None = None
         self.server_version = ""
@@ -157,6 +168,7 @@ class Converger:
         self._applied, self._aimed = dict(held.zones), held.head.revision
         for zone in removed:
             self.proved.pop(zone, None)
+            self.content.pop(zone, None)
             self.problems.pop(zone, None)
             self._pending.pop(zone, None)
         for zone in changed:
@@ -280,9 +292,13 @@ class Converger:
             poll_pause = min(poll_pause * 1.3, _LAST_POLL)
 
     def _apex(self, entry: Entry) -> _Apex:
-        node = rr.node_of(ZoneRoot.load(self._blobs(), entry.root).apex.get(entry.zone) or b"")
-        keys = node.get(rr.DNSKEY)
-        return _Apex(node[rr.SOA], () if keys is None else keys.rdatas)
+        root = ZoneRoot.load(self._blobs(), entry.root)
+        node = rr.node_of(root.apex.get(entry.zone) or b"")
+        found = node.get(rr.DNSKEY)
+        keys = () if found is None else found.rdatas
+        expiry = root.stats().earliest_expiry
+        content = Content(tuple(sorted(map(key_tag, keys))), None if expiry == NEVER else expiry)
+        return _Apex(node[rr.SOA], keys, content)
 
     def _proved(self, entry: Entry, apex: _Apex, proof: Proof) -> None:
         zone = entry.zone
@@ -293,6 +309,7 @@ class Converger:
         if before is None or (before.serial, before.root) != (entry.serial, entry.root):
             log.info("served", zone=names.to_text(zone), serial=entry.serial)
         self.proved[zone] = Served(zone, entry.serial, entry.root, bool(apex.keys))
+        self.content[zone] = apex.content
         self.problems.pop(zone, None)
         self._changed()
 
