@@ -121,6 +121,7 @@ class World:
             sync_interval=0.3,
             state_directory=directory / "state",
             blob_limit=1 << 20,
+            zone_limit=1000,
             parallel_fetches=4,
             tsig=KEY,
             control_socket=directory / "nsd.ctl",

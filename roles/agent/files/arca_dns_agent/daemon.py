@@ -51,7 +51,13 @@ class Daemon:
         self._controllers = Controllers(settings.urls, settings.api_key, settings.tls, settings.blob_limit, transport)
         self.contact = Contact(time.time)
         self.synchroniser = Synchroniser(
-            self.state, self._controllers, settings.head_keys, settings.ring, time.time, settings.parallel_fetches
+            self.state,
+            self._controllers,
+            settings.head_keys,
+            settings.ring,
+            time.time,
+            settings.parallel_fetches,
+            settings.zone_limit,
         )
         self._exchange = Exchange(secrets.token_bytes)
         self._due = asyncio.Event()

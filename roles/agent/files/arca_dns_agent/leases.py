@@ -30,6 +30,7 @@ _RENEW = 10.0
 _LONGEST_WAIT = 10.0
 
 Wishes = dict[str, Wish]
+_WISHES: dict[str, Wish] = {"degrade": "degrade", "drain": "drain"}
 
 
 class HealthFile:
@@ -61,8 +62,8 @@ class HealthFile:
         """What the health check wants and needs a lease for, by prefix."""
         found: Wishes = {}
         for entry in self.prefixes():
-            wish = entry.get("wish")
-            if wish == "degrade" or wish == "drain":  # noqa: PLR1714 - a type checker does not follow `in`
+            wish = _WISHES.get(str(entry.get("wish")))
+            if wish is not None:
                 found[str(entry["prefix"])] = wish
         return found
 
