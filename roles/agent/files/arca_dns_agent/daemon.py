@@ -28,6 +28,7 @@ from .leases import HealthFile, LeaseKeeper
 from .nsd import Nsd
 from .primary import HeldZones, Listener
 from .prove import Prover
+from .server import Notifier
 from .settings import Settings
 from .state import Served, State
 from .sync import Synchroniser
@@ -83,7 +84,7 @@ class Daemon:
             random=random.random,
         )
         self.converger = Converger(
-            Nsd(settings.control_socket, settings.pattern, self._exchange, settings.tsig, time.time),
+            Nsd(settings.control_socket, settings.pattern, Notifier(self._exchange, settings.tsig, time.time)),
             Prover(self._exchange, settings.server, time.time),
             lambda: self.synchroniser.held,
             self.synchroniser.blobs,
@@ -93,6 +94,7 @@ class Daemon:
             damaged=self._follower.damaged,
             timeout=settings.server_timeout,
             audit_interval=settings.sync_interval,
+            transfer=lambda zone: self._listener.transfer(zone),
         )
         zones = HeldZones(self.state, lambda: {} if (held := self.synchroniser.held) is None else held.zones)
         primary = Primary(zones, {settings.tsig.name: settings.tsig}, time.time)
