@@ -47,6 +47,8 @@ class World:
         self.requests: list[str] = []
         self.fetched: list[str] = []
         self.attested: list[dict] = []  # type: ignore[type-arg]
+        self.wished: list[list[dict]] = []  # type: ignore[type-arg]
+        self.spare = True
 
     def create(self, *zones: str, text: str = ZONE) -> None:
         for zone in zones:
@@ -100,6 +102,11 @@ class World:
         if path.endswith("/attestation"):
             self.attested.append(json.loads(request.content))
             return httpx2.Response(204)
+        if path.endswith("/leases"):
+            self.wished.append(json.loads(request.content)["wishes"])
+            answer = {"granted": self.spare, "reason": "" if self.spare else "no spare site"}
+            body = json.dumps({"leases": [wish | answer for wish in self.wished[-1]]}).encode()
+            return httpx2.Response(200, content=self.tamper(path, body))
         return httpx2.Response(404)
 
     def settings(self, directory: Path) -> Settings:
@@ -114,6 +121,7 @@ class World:
             sync_interval=0.3,
             state_directory=directory / "state",
             blob_limit=1 << 20,
+            zone_limit=1000,
             parallel_fetches=4,
             tsig=KEY,
             control_socket=directory / "nsd.ctl",

@@ -64,11 +64,15 @@ class Controller:
 
 @dataclass(frozen=True)
 class Agent:
-    """The agent itself: its name in attestations (empty: the host's), and where it keeps the last good state."""
+    """The agent itself: its name in attestations (empty: the host's), and where it keeps the last good state.
+
+    *blob_limit* and *zone_limit* are what it takes from a controller: octets in a piece of content, zones in a head.
+    """
 
     name: Annotated[str, Pattern(r"|[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "letters, digits, dots and hyphens")] = ""
     state_directory: str = "/var/lib/arca-dns/agent"
     blob_limit: Annotated[Size, Range(least=1 << 16, most=1 << 30)] = 64 << 20
+    zone_limit: Annotated[int, Range(least=1, most=10_000_000)] = 200_000
     parallel_fetches: Annotated[int, Range(least=1, most=32)] = 4
 
 

@@ -16,8 +16,9 @@ from arca_dns.zone import names, rr
 from arca_dns.zone.rr import RRset, soa_serial
 from arca_dns.zone.tree import Blobs, ZoneRoot
 from arca_dns_agent.converge import Converger
-from arca_dns_agent.nsd import ServerUnavailable, ZoneStatus
+from arca_dns_agent.primary import Transfer
 from arca_dns_agent.prove import Proof
+from arca_dns_agent.server import ServerUnavailable, ZoneStatus
 from arca_dns_agent.sync import Held
 from dnssec_zones import APEX, a
 from transfers import version
@@ -42,6 +43,7 @@ class FakeServer:
         self.bogus: set[bytes] = set()
         self.in_flight: dict[bytes, int] = {}
         self.overlaps = 0
+        self.transfers: dict[bytes, Transfer] = {}
 
     def _check(self) -> None:
         if not self.up:
@@ -113,6 +115,7 @@ class World:
         self.revision = 0
         self.flushed: list[tuple[str, ...]] = []
         self.damage = 0
+        self.served: list[bytes] = []
         self.runner = asyncio.Runner()
         self.converger = Converger(
             self.server,
@@ -125,6 +128,8 @@ class World:
             damaged=self._damaged,
             timeout=5.0,
             audit_interval=30.0,
+            transfer=self.server.transfers.get,
+            served=self.served.append,
             monotonic=lambda: self.now,
             sleep=self._sleep,
         )
@@ -321,3 +326,120 @@ def test_content_that_cannot_be_read_is_reported_for_repair(world: World) -> Non
     world.settle()
     assert world.damage == 1
     assert "missing" in world.converger.problems[ZONE]
+
+
+def test_a_refused_zone_is_tried_again_with_growing_pauses_and_at_once_when_it_changes(world: World) -> None:
+    world.server.refused = {OTHER: "cannot parse zone name"}
+    world.hold({ZONE: 1, OTHER: 5})
+    world.settle()
+    world.server.calls.clear()
+    tries = []
+    for _second in range(80):
+        world.now += 1
+        world.settle()
+        tries.append(len(world.server.calls))
+    assert tries[-1] == 3, "after 10 s, 20 s more, 40 s more"
+    assert tries[:9] == [0] * 9
+    assert world.converger.problems == {OTHER: "cannot parse zone name"}
+    world.server.refused = {}
+    world.hold({ZONE: 1, OTHER: 6})
+    world.settle()
+    assert world.proved() == {ZONE: 1, OTHER: 6}
+    assert world.converger.problems == {}
+
+
+def test_a_zone_that_is_tried_again_keeps_no_head_waiting(world: World) -> None:
+    world.server.ignores_notify = True
+    world.hold({ZONE: 1, OTHER: 5})
+    world.settle()
+    world.hold({ZONE: 1, OTHER: 6})
+    world.settle()
+    assert list(world.converger.problems) == [OTHER]
+    world.converger._active[OTHER] = None
+    world.hold({ZONE: 1, OTHER: 6})
+    world.settle(rounds=1)
+    assert world.converger.settled == 3
+
+
+def test_zones_that_failed_do_not_take_all_workers(world: World) -> None:
+    failed = [names.from_text(f"bad-{n}.example.") for n in range(8)]
+    world.server.refused = dict.fromkeys(failed, "no")
+    world.hold({**dict.fromkeys(failed, 1), ZONE: 1})
+    world.settle()
+    for zone in failed:
+        world.converger._queue(zone)
+    taken = []
+    while (zone := world.converger._next()) is not None:
+        world.converger._active[zone] = None
+        taken.append(zone)
+    assert len(taken) == 4
+    world.converger._active.clear()
+    world.converger._pending.clear()
+
+
+def test_a_zone_that_was_transferred_again_and_again_and_is_not_served_is_refused_content(world: World) -> None:
+    world.hold({ZONE: 1})
+    world.settle()
+    world.server.ignores_notify = True
+    world.server.transfers[ZONE] = Transfer(serial=2, times=1, ended=world.now)
+    world.hold({ZONE: 2})
+
+    async def transferred_again(_zone: bytes, _soa: RRset) -> None:
+        sent = world.server.transfers[ZONE]
+        sent.times, sent.ended = sent.times + 4, world.now
+
+    world.server.notify = transferred_again  # type: ignore[method-assign, assignment]
+    world.converger._timeout = 1000.0
+    world.settle(rounds=4000)
+    assert world.converger.problems == {ZONE: "serial 2 was transferred 4 times and is not served"}
+    assert world.proved() == {ZONE: 1}
+
+
+def test_no_notice_while_a_transfer_is_being_sent_however_long_it_takes(world: World) -> None:
+    world.hold({ZONE: 1})
+    world.settle()
+    world.server.calls.clear()
+    sending = world.server.transfers[ZONE] = Transfer(sending=1)
+    began = world.now
+    world.hold({ZONE: 2})
+    pause = world._sleep
+
+    async def done_after_a_minute(seconds: float) -> None:
+        await pause(seconds)
+        if world.now - began > 60:
+            sending.sending = 0
+
+    world.converger._sleep = done_after_a_minute
+    world.settle(rounds=4000)
+    assert world.now - began > 60, "longer than the timeout of 5 s"
+    assert world.server.calls == ["notify 2"]
+    assert world.proved() == {ZONE: 2}
+
+
+def test_changes_of_a_large_zone_go_out_together(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arca_dns_agent.converge._LARGE", 1)
+    world.server.delay = 0
+    world.hold({ZONE: 1})
+    world.settle()
+    world.server.calls.clear()
+    world.hold({ZONE: 2})
+    world.settle()
+    first = world.now
+    world.hold({ZONE: 3})
+    world.settle()
+    assert world.now - first > 0.15
+    world.now += 1
+    quiet = world.now
+    world.hold({ZONE: 4})
+    world.settle()
+    assert world.now - quiet < 0.1, "after a pause a change goes out at once"
+    assert world.server.calls == ["notify 2", "notify 3", "notify 4"]
+
+
+def test_zones_that_change_or_go_are_told_of_once_they_are_served(world: World) -> None:
+    world.hold({ZONE: 1, OTHER: 5})
+    world.settle()
+    world.hold({ZONE: 2})
+    world.settle()
+    assert sorted(world.served[:2]) == sorted([ZONE, OTHER])
+    assert sorted(world.served[2:]) == sorted([OTHER, ZONE])

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import httpx2
 import pytest
 import structlog
 
-from arca_dns_agent.controller import Controllers
+from arca_dns.publish.head import SignedHead
+from arca_dns_agent.controller import Busy, Controllers
 from arca_dns_agent.follow import Contact, Follower
 from arca_dns_agent.state import State
 from arca_dns_agent.sync import Synchroniser
@@ -32,16 +34,33 @@ class Fixture:
 
         async def answer(request: httpx2.Request) -> httpx2.Response:
             self.hosts.append(request.url.host)
+            if request.url.host in self.absent:
+                raise httpx2.ConnectError("connection refused")
+            if request.url.host in self.busy:
+                return httpx2.Response(503, headers={"Retry-After": self.busy[request.url.host]})
+            if "/heads/" in request.url.path and (old := self.behind.get(request.url.host)) is not None:
+                if int(request.url.params.get("after", "-1")) >= json.loads(old.payload)["revision"]:
+                    return httpx2.Response(304)
+                return httpx2.Response(200, json=old.to_json())
             if self.long_polls_fail and "after" in request.url.params:
                 raise httpx2.ReadTimeout("cut off by something on the way")
             return await inner.handle_async_request(request)
 
         controllers = Controllers(
-            settings.urls, settings.api_key, settings.tls, settings.blob_limit, httpx2.MockTransport(answer)
+            settings.urls,
+            settings.api_key,
+            settings.tls,
+            settings.blob_limit,
+            httpx2.MockTransport(answer),
+            monotonic=lambda: 0.0,
         )
         self.sync = Synchroniser(self.state, controllers, settings.head_keys, "stable", lambda: 1_800_000_000)
         self.contact = Contact(lambda: 1_800_000_000)
         self.moves = 0
+        self.slept: list[float] = []
+        self.absent: set[str] = set()
+        self.behind: dict[str, SignedHead] = {}
+        self.busy: dict[str, str] = {}
         self.follower = Follower(
             controllers,
             self.sync,
@@ -51,11 +70,15 @@ class Fixture:
             moved=self._moved,
             told=lambda: None,
             random=lambda: 1.0,
+            sleep=self._sleep,
             monotonic=lambda: 0.0,
         )
 
     def _moved(self) -> None:
         self.moves += 1
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
 
     def steps(self, count: int) -> list[float]:
         async def run() -> list[float]:
@@ -116,8 +139,6 @@ def test_a_refusal_is_logged_with_its_reason_every_time(fixture: Fixture) -> Non
     old = fixture.world.service.head()
     fixture.world.change("example.com.", "www", "192.0.2.7")
     fixture.steps(1)
-    import json
-
     fixture.world.change("example.com.", "www", "192.0.2.8")
     fixture.world.tamper = lambda path, body: json.dumps(old.to_json()).encode() if "heads" in path else body
     with structlog.testing.capture_logs() as log:
@@ -162,3 +183,65 @@ def test_a_wrong_api_key_is_told_without_the_key(world: World, tmp_path: Path) -
     with pytest.raises(Unreachable, match="API key") as caught:
         asyncio.run(controllers.head("stable"))
     assert "wrong-key" not in str(caught.value)
+
+
+def test_a_controller_that_lags_is_no_failure_and_does_not_keep_an_edge_behind(fixture: Fixture) -> None:
+    old = fixture.world.service.head()
+    fixture.world.change("example.com.", "www", "192.0.2.7")
+    fixture.steps(1)
+    fixture.behind["second.test"] = old
+    fixture.absent = {"controller.test"}
+    fixture.steps(3)
+    assert fixture.follower._controllers.url == "http://second.test:8053"
+    assert fixture.contact.reachable
+    assert fixture.contact.problem is None, "it has nothing newer; that is no refusal"
+    fixture.absent = set()
+    fixture.world.change("example.com.", "www", "192.0.2.8")
+    fixture.steps(1)
+    assert fixture.moves == 2, "the other controller is looked at after each poll without news"
+    assert fixture.follower._controllers.url == "http://controller.test:8053"
+
+
+def test_another_controller_that_does_not_answer_is_nobodys_trouble(fixture: Fixture) -> None:
+    fixture.steps(1)
+    fixture.behind["controller.test"] = fixture.world.service.head()
+    fixture.absent = {"second.test"}
+    with structlog.testing.capture_logs() as log:
+        assert fixture.steps(2) == [1.0, 1.0]
+    assert log == []
+    assert fixture.contact.reachable
+
+
+def test_edges_whose_polls_end_all_at_once_come_back_spread_over_a_second(fixture: Fixture) -> None:
+    fixture.steps(1)
+    fixture.world.cut = True
+    fixture.steps(1)
+    assert fixture.slept == [1.0]
+    fixture.steps(1)
+    assert fixture.slept == [1.0], "after that the growing pauses spread them"
+
+
+def test_patience_that_a_controller_asks_for_is_kept(fixture: Fixture) -> None:
+    fixture.busy = {"controller.test": "120", "second.test": "7"}
+    assert fixture.steps(2) == [0.5, 180.0], "the second is asked at once; then the first has its time and a share more"
+    asked = len(fixture.hosts)
+    fixture.steps(2)
+    assert len(fixture.hosts) == asked, "neither is asked before its time"
+    assert fixture.contact.reachable is False
+
+
+@pytest.mark.parametrize(("said", "kept"), [("30", 30.0), ("86400", 300.0), ("Fri, 31 Dec 2027 23:59:59 GMT", 5.0)])
+def test_patience_has_bounds(world: World, tmp_path: Path, said: str, kept: float) -> None:
+    settings = world.settings(tmp_path)
+    transport = httpx2.MockTransport(lambda _request: httpx2.Response(429, headers={"Retry-After": said}))
+    controllers = Controllers(settings.urls, settings.api_key, settings.tls, 1, transport, monotonic=lambda: 0.0)
+    with pytest.raises(Busy):
+        asyncio.run(controllers.head("stable"))
+    assert controllers.patience() == kept
+
+
+def test_what_an_edge_says_goes_to_any_controller_that_listens(fixture: Fixture) -> None:
+    fixture.absent = {"controller.test"}
+    asyncio.run(fixture.follower._controllers.attest("edge1", {"head": 1}))
+    assert fixture.world.attested == [{"head": 1}]
+    assert fixture.follower._controllers.url == "http://controller.test:8053", "heads are followed as before"

@@ -15,7 +15,8 @@ import pytest
 
 from arca_dns.zone import names
 from arca_dns_agent.datagram import Exchange
-from arca_dns_agent.nsd import Nsd, ServerUnavailable
+from arca_dns_agent.nsd import Nsd
+from arca_dns_agent.server import Notifier, ServerUnavailable
 from transfers import KEY
 
 STATUS = """\
@@ -63,7 +64,7 @@ class FakeNsd:
 async def nsd(fake: FakeNsd, path: Path) -> AsyncIterator[Nsd]:
     server = await asyncio.start_unix_server(fake.serve, str(path))
     try:
-        yield Nsd(path, "arca", Exchange(bytes, timeout=0.01), KEY, time.time, timeout=5)
+        yield Nsd(path, "arca", Notifier(Exchange(bytes, timeout=0.01), KEY, time.time), timeout=5)
     finally:
         server.close()
 
@@ -117,7 +118,7 @@ def test_removal_reload_and_version(tmp_path: Path) -> None:
 
 
 def test_a_socket_that_is_not_there_is_told(tmp_path: Path) -> None:
-    driver = Nsd(tmp_path / "none", "arca", Exchange(bytes), KEY, time.time)
+    driver = Nsd(tmp_path / "none", "arca", Notifier(Exchange(bytes), KEY, time.time))
     assert driver.generation() is None
     with pytest.raises(ServerUnavailable, match="No such file"):
         asyncio.run(driver.zones())
@@ -125,7 +126,7 @@ def test_a_socket_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_a_restarted_nsd_is_another_generation(tmp_path: Path) -> None:
     path = tmp_path / "ctl"
-    driver = Nsd(path, "arca", Exchange(bytes), KEY, time.time)
+    driver = Nsd(path, "arca", Notifier(Exchange(bytes), KEY, time.time))
     path.touch()
     first = driver.generation()
     assert first == driver.generation()

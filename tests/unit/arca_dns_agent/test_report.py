@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from arca_dns.publish.catalog import Entry
 from arca_dns.publish.head import Head
 from arca_dns.zone import names
 from arca_dns_agent import report
+from arca_dns_agent.converge import Content
+from arca_dns_agent.leases import HealthFile
 from arca_dns_agent.state import Served
 from arca_dns_agent.sync import Held
 from arca_dns_health.served import parse
@@ -28,6 +31,7 @@ CONVERGER = SimpleNamespace(
     problems={ORG: "cannot parse"},
     server_problem=None,
     server_version="NSD 4.6.1",
+    content={NET: Content((2371, 60485), 1_800_000_000)},
 )
 CONTACT = SimpleNamespace(reachable=False, last=1500.0, problem="no route")
 
@@ -54,14 +58,64 @@ def test_status_says_of_each_zone_whether_it_is_served_as_wanted() -> None:
     }
 
 
+HEALTH = {
+    "announced": ["203.0.113.53/32"],
+    "bird_version": "2.0.12",
+    "prefixes": [
+        {
+            "prefix": "203.0.113.53/32",
+            "mode": "degraded",
+            "condition": "degraded",
+            "since": "2026-11-23T00:00:00Z",
+            "reasons": ["latency 210 ms"],
+            "good_rounds": 5,
+        },
+        "no prefix at all",
+    ],
+}
+
+
+def attestation(tmp_path: Path, document: object) -> dict[str, Any]:
+    (tmp_path / "health.json").write_text(json.dumps(document))
+    health = HealthFile(tmp_path / "health.json")
+    assert health.changed()
+    return report.attestation(HELD, CONVERGER, health, 1000)  # type: ignore[arg-type]
+
+
 def test_an_attestation_names_failures_and_what_is_announced(tmp_path: Path) -> None:
-    health = tmp_path / "health.json"
-    health.write_text('{"announced": ["203.0.113.53/32"]}')
-    document = report.attestation(HELD, CONVERGER, health)  # type: ignore[arg-type]
-    assert (document["head"], document["head_held"]) == (8, 9)
+    document = attestation(tmp_path, HEALTH)
+    assert (document["head"], document["head_held"], document["ring"]) == (8, 9, "stable")
+    assert document["started"] == "1970-01-01T00:16:40Z"
     assert document["failures"] == [{"name": "example.org.", "reason": "cannot parse"}]
     assert document["announced"] == ["203.0.113.53/32"]
-    assert report.announced(tmp_path / "none") == []
+    assert document["health"] == [
+        {
+            "prefix": "203.0.113.53/32",
+            "mode": "degraded",
+            "condition": "degraded",
+            "since": "2026-11-23T00:00:00Z",
+            "reasons": ["latency 210 ms"],
+        }
+    ]
+    assert (document["versions"]["server"], document["versions"]["bird"]) == ("NSD 4.6.1", "2.0.12")
+
+
+def test_an_attestation_tells_keys_and_expiry_of_zones_that_this_process_proved(tmp_path: Path) -> None:
+    assert attestation(tmp_path, {})["zones"] == [
+        {"name": "example.com.", "serial": 5},
+        {"name": "example.net.", "serial": 7, "dnskey_tags": [2371, 60485], "earliest_expiry": 1_800_000_000},
+    ]
+
+
+def test_a_mode_is_news_and_a_reason_with_other_figures_is_not(tmp_path: Path) -> None:
+    def news(**changes: object) -> object:
+        entry = HEALTH["prefixes"][0]
+        assert isinstance(entry, dict)
+        return report.news(attestation(tmp_path, {**HEALTH, "prefixes": [entry | changes]}))
+
+    assert news(reasons=["latency 211 ms"]) == news()
+    assert news(mode="announced") != news()
+    assert news(condition="healthy") != news()
 
 
 def test_documents_replace_each_other_in_one_step_and_can_be_read_by_all(tmp_path: Path) -> None:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from arca_dns.config import Secret
@@ -300,3 +302,46 @@ def test_content_of_another_zone_under_a_name_is_refused(world: World, edge: Edg
     world.service._store.write_blobs(blobs.pending)
     with pytest.raises(CorruptBlob, match=r"is that of example\.net\."):
         edge.pull(world.head_key.sign(replace(head, revision=99, catalog=wrong.root)))
+
+
+def test_a_head_with_more_zones_than_the_limit_is_refused_before_its_catalog_is_fetched(
+    world: World, tmp_path: Path
+) -> None:
+    world.create(*(f"zone-{n}.example." for n in range(200)))
+    edge = Edge(world, tmp_path)
+    edge.sync = Synchroniser(
+        edge.state, edge.controllers, [world.head_key.public], "stable", lambda: NOW, zone_limit=199
+    )
+    with pytest.raises(HeadRejected, match=r"names 200 zones, but this edge takes 199; see agent\.zone_limit"):
+        edge.pull()
+    assert len(world.fetched) == 1
+    edge.state.close()
+
+
+def test_fetches_side_by_side_hold_one_large_blob_at_a_time(world: World, tmp_path: Path) -> None:
+    large = bytes(2 << 20)
+    digest = hashlib.sha256(large).digest()
+    open_streams = most = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal open_streams, most
+        yield digest + len(large).to_bytes(4, "big")
+        open_streams += 1
+        most = max(most, open_streams)
+        for at in range(0, len(large), 1 << 18):
+            await asyncio.sleep(0)
+            yield large[at : at + (1 << 18)]
+        open_streams -= 1
+
+    settings = world.settings(tmp_path)
+    transport = httpx2.MockTransport(lambda _request: httpx2.Response(200, content=pieces()))
+    controllers = Controllers(settings.urls, settings.api_key, settings.tls, 4 << 20, transport)
+
+    async def fetch() -> int:
+        return len([data async for _digest, data in controllers.blobs([digest.hex()])])
+
+    async def all_at_once() -> list[int]:
+        return await asyncio.gather(*(fetch() for _fetch in range(4)))
+
+    assert asyncio.run(all_at_once()) == [1, 1, 1, 1]
+    assert most == 1

@@ -1,14 +1,19 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The controllers as an edge sees them: heads, blobs, attestations over HTTP. What is received is checked elsewhere."""
+"""The controllers as an edge sees them: heads, blobs, attestations, leases over HTTP.
+
+What is received is checked elsewhere, but for its size: no answer is held that is larger than it may be.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from urllib.parse import quote
 
 import httpx2
@@ -20,16 +25,25 @@ from arca_dns.publish.head import SignedHead
 from arca_dns.store.base import JsonObject
 
 _HEAD_LIMIT = 64 << 10
+_ANSWER_LIMIT = 256 << 10
 _FRAME = 36
+_LARGE_BLOB = 1 << 20
 #: Longer than a poll may take on the controller's side.
 _GRACE = 10.0
 _TIMEOUT = httpx2.Timeout(10.0)
+_SHORT = httpx2.Timeout(3.0)
+_PATIENCE = 5.0  # seconds, where a controller asks for patience and does not say how much
+_MOST_PATIENCE = 300.0
 
 
 class Unreachable(ArcaError):
     """No usable answer from the controller; what is served stays as it is."""
 
     code = "unreachable"
+
+
+class Busy(Unreachable):
+    """The controller asks not to be asked for a while (429 or 503 with ``Retry-After``)."""
 
 
 class Controllers:
@@ -42,10 +56,15 @@ class Controllers:
         tls: ssl.SSLContext,
         blob_limit: int,
         transport: httpx2.AsyncBaseTransport | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._urls = [url.rstrip("/") + "/api/v1" for url in urls]
         self._at = 0
+        self._looked = 0
+        self._not_before: dict[int, float] = {}
         self._blob_limit = blob_limit
+        self._large = asyncio.Lock()
+        self._monotonic = monotonic
         self._client = httpx2.AsyncClient(
             headers={"Authorization": f"Bearer {api_key.reveal()}", "User-Agent": f"arca-dns-agent/{__version__}"},
             verify=tls,
@@ -56,11 +75,15 @@ class Controllers:
     @property
     def url(self) -> str:
         """The controller in use."""
-        return self._urls[self._at].removesuffix("/api/v1")
+        return self._name(self._at)
 
     def turn(self) -> None:
         """Use the next controller from now on."""
         self._at = (self._at + 1) % len(self._urls)
+
+    def patience(self) -> float:
+        """How many seconds the controller in use asked to be left alone for."""
+        return max(0.0, self._not_before.get(self._at, 0.0) - self._monotonic())
 
     async def close(self) -> None:
         """Give back connections."""
@@ -71,47 +94,81 @@ class Controllers:
 
         Raises :class:`Unreachable` and :class:`HeadRejected` (an answer that is no head).
         """
+        return await self._head(self._at, ring, after, wait)
+
+    async def newer(self, ring: str, after: int) -> SignedHead | None:
+        """A head newer than *after* at another controller, which is the one in use from then on.
+
+        One of the others is asked, each in its turn, so that a controller that lags cannot keep an edge behind.
+        """
+        if len(self._urls) < 2:
+            return None
+        at = (self._at + 1 + self._looked % (len(self._urls) - 1)) % len(self._urls)
+        self._looked += 1
+        try:
+            signed = await self._head(at, ring, after, 0.0)
+        except (Unreachable, HeadRejected):
+            return None  # that it cannot be had is told when it is in use
+        if signed is not None:
+            self._at = at
+        return signed
+
+    async def _head(self, at: int, ring: str, after: int | None, wait: float) -> SignedHead | None:
         query = {} if after is None else {"after": str(after), "timeout": f"{wait:g}"}
         timeout = httpx2.Timeout(10.0, read=wait + _GRACE)
-        async with self._ask("GET", f"/heads/{quote(ring, safe='')}", params=query, timeout=timeout) as answer:
+        async with self._ask("GET", f"/heads/{quote(ring, safe='')}", at=at, params=query, timeout=timeout) as answer:
             if answer.status_code == 304:
                 return None
-            body = bytearray()
-            async for piece in answer.aiter_bytes():
-                body += piece
-                if len(body) > _HEAD_LIMIT:
-                    raise HeadRejected(f"the head is longer than {_HEAD_LIMIT} octets")
+            body = await _body(answer, _HEAD_LIMIT)
+            if body is None:
+                raise HeadRejected(f"the head is longer than {_HEAD_LIMIT} octets")
         try:
-            return SignedHead.from_json(json.loads(bytes(body)))
+            return SignedHead.from_json(json.loads(body))
         except ValueError:
             raise HeadRejected("the head is not JSON") from None
 
     async def blobs(self, digests: Sequence[str]) -> AsyncGenerator[tuple[str, bytes], None]:
         """(digest, octets) as the controller sends them for *digests*.
 
+        However many of these run, they hold one blob larger than a mebibyte at a time.
         Raises :class:`Unreachable` and :class:`CorruptBlob`.
         """
-        buffer = bytearray()
         async with self._ask("POST", "/blobs/fetch", json={"digests": list(digests)}) as answer:
-            async for piece in answer.aiter_bytes():
-                buffer += piece
-                at = 0
-                while len(buffer) - at >= _FRAME:
-                    size = int.from_bytes(buffer[at + 32 : at + _FRAME], "big")
-                    if size > self._blob_limit:
-                        raise CorruptBlob(f"a blob of {size} octets is over the limit of {self._blob_limit}")
-                    if len(buffer) - at < _FRAME + size:
-                        break
-                    yield buffer[at : at + 32].hex(), bytes(buffer[at + _FRAME : at + _FRAME + size])
-                    at += _FRAME + size
-                del buffer[:at]
-        if buffer:
-            raise Unreachable(f"{self.url} ended its answer inside a blob")
+            octets = _Octets(answer.aiter_bytes())
+            while head := await octets.take(_FRAME):
+                size = int.from_bytes(head[32:], "big")
+                if size > self._blob_limit:
+                    raise CorruptBlob(f"a blob of {size} octets is over the limit of {self._blob_limit}")
+                async with self._large if size > _LARGE_BLOB else nullcontext():
+                    data = await octets.take(size)
+                    if len(head) < _FRAME or len(data) < size:
+                        raise Unreachable(f"{self.url} ended its answer inside a blob")
+                    yield head[:32].hex(), data
 
     async def attest(self, edge: str, report: JsonObject) -> None:
-        """Say what this edge serves. Raises :class:`Unreachable`."""
-        async with self._ask("PUT", f"/edges/{quote(edge, safe='')}/attestation", json=report):
-            return
+        """Say what this edge serves, to any controller that listens. Raises :class:`Unreachable`."""
+        await self._put(f"/edges/{quote(edge, safe='')}/attestation", report, _TIMEOUT)
+
+    async def lease(self, edge: str, wishes: JsonObject) -> bytes:
+        """Say what this edge wishes, all of it, to any controller that listens; returns the answer as it came.
+
+        Raises :class:`Unreachable`.
+        """
+        return await self._put(f"/edges/{quote(edge, safe='')}/leases", wishes, _SHORT)
+
+    async def _put(self, path: str, document: JsonObject, timeout: httpx2.Timeout) -> bytes:
+        failure: Unreachable | None = None
+        for at in (*range(self._at, len(self._urls)), *range(self._at)):
+            try:
+                async with self._ask("PUT", path, at=at, json=document, timeout=timeout) as answer:
+                    body = await _body(answer, _ANSWER_LIMIT)
+                if body is None:
+                    raise Unreachable(f"the answer of {self._name(at)} to PUT {path} has no end")
+            except Unreachable as error:
+                failure = failure or error
+            else:
+                return body
+        raise failure or Unreachable("there is no controller")
 
     @asynccontextmanager
     async def _ask(
@@ -119,19 +176,62 @@ class Controllers:
         method: str,
         path: str,
         *,
+        at: int | None = None,
         params: Mapping[str, str] | None = None,
         json: JsonObject | None = None,
         timeout: httpx2.Timeout = _TIMEOUT,
     ) -> AsyncIterator[httpx2.Response]:
         """The answer, if it is a good one; its body is read by the caller."""
-        url = self._urls[self._at] + path
+        at = self._at if at is None else at
+        name = self._name(at)
+        if self._monotonic() < self._not_before.get(at, 0.0):
+            raise Busy(f"{name} asked for patience")
         try:
-            async with self._client.stream(method, url, params=params, json=json, timeout=timeout) as answer:
+            async with self._client.stream(
+                method, self._urls[at] + path, params=params, json=json, timeout=timeout
+            ) as answer:
+                if answer.status_code in (429, 503) and "retry-after" in answer.headers:
+                    self._not_before[at] = self._monotonic() + _seconds(answer.headers["retry-after"])
+                    raise Busy(f"{name} asked for patience")
                 if answer.status_code not in (200, 204, 304):
-                    raise Unreachable(f"{self.url} answers {answer.status_code} to {method} {path}{_hint(answer)}")
+                    raise Unreachable(f"{name} answers {answer.status_code} to {method} {path}{_hint(answer)}")
                 yield answer
         except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
-            raise Unreachable(f"{self.url} does not answer: {str(error) or type(error).__name__}") from None
+            raise Unreachable(f"{name} does not answer: {str(error) or type(error).__name__}") from None
+
+    def _name(self, at: int) -> str:
+        return self._urls[at].removesuffix("/api/v1")
+
+
+class _Octets:
+    """A body, taken in pieces of chosen sizes; no more of it is held than was asked for and came with it."""
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+        self._held = bytearray()
+
+    async def take(self, size: int) -> bytes:
+        """The next *size* octets, or what is left."""
+        while len(self._held) < size and (piece := await anext(self._pieces, None)) is not None:
+            self._held += piece
+        taken = bytes(self._held[:size])
+        del self._held[:size]
+        return taken
+
+
+async def _body(answer: httpx2.Response, limit: int) -> bytes | None:
+    """The whole body; ``None`` if it is longer than *limit*."""
+    body = bytearray()
+    async for piece in answer.aiter_bytes():
+        body += piece
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
+def _seconds(retry_after: str) -> float:
+    """What ``Retry-After`` says; its other form, a date, needs a clock that both sides share."""
+    return min(float(retry_after), _MOST_PATIENCE) if retry_after.strip().isdecimal() else _PATIENCE
 
 
 def _hint(answer: httpx2.Response) -> str:

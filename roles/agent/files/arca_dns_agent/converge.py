@@ -17,37 +17,56 @@ from dataclasses import dataclass
 
 import structlog
 
+from arca_dns.dnssec.keys import key_tag
 from arca_dns.errors import ArcaError
 from arca_dns.publish.catalog import Entry
 from arca_dns.zone import names, rr
-from arca_dns.zone.tree import Blobs, ZoneRoot
+from arca_dns.zone.tree import NEVER, Blobs, ZoneRoot
 
-from .nsd import AuthoritativeServer, ServerUnavailable
+from .primary import Transfer
 from .prove import Proof, Prover
+from .quarantine import Quarantine
+from .server import AuthoritativeServer, ServerUnavailable
 from .state import Served
 from .sync import Held
 
 log = structlog.get_logger(__name__)
 
 _WORKERS = 32
+_WORKERS_FOR_FAILED = 4  # zones that failed before do not keep others waiting
+_LARGE = 100_000  # records
+_LARGE_PAUSE = 0.2
+_LOADING = 10.0  # seconds that a server may take to serve what it was sent before it is told of more
+_ENOUGH = 4  # times that it was sent one version
 _TICK = 1.0
 _FIRST_POLL, _LAST_POLL = 0.004, 0.25
 _FIRST_NOTICE, _LAST_NOTICE = 1.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What is told of a version that is served: the tags of its DNSKEYs, and when its first signature expires."""
+
+    dnskey_tags: tuple[int, ...]
+    earliest_expiry: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Apex:
-    """What a zone's apex says: the SOA for NOTIFY, the keys for the proof."""
+    """What a zone's apex says: the SOA for NOTIFY, the keys for the proof; *content* is told."""
 
     soa: rr.RRset
     keys: tuple[bytes, ...]
+    content: Content
+    large: bool
 
 
 class Converger:
     """Keeps *server* at what *held* returns.
 
     *flush* writes what is proved to disk, *changed* says it is due. *timeout* is how many seconds without progress
-    make a zone a failure, *audit_interval* how often everything is compared.
+    make a zone a failure, *audit_interval* how often everything is compared. *transfer* knows the latest transfer of a
+    zone to the server; *served* is told of zones that are proved in another version or removed.
     """
 
     def __init__(
@@ -63,6 +82,8 @@ class Converger:
         damaged: Callable[[], None],
         timeout: float,
         audit_interval: float,
+        transfer: Callable[[bytes], Transfer | None] = lambda _zone: None,
+        served: Callable[[bytes], None] = lambda _zone: None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -75,10 +96,13 @@ class Converger:
         self._damaged = damaged
         self._timeout = timeout
         self._audit_interval = audit_interval
+        self._transfer = transfer
+        self._served = served
         self._monotonic = monotonic
         self._sleep = sleep
         self.proved = proved
-        self.problems: dict[bytes, str] = {}
+        self.content: dict[bytes, Content] = {}  # of proved zones, known once they are proved in this process
+        self._quarantine = Quarantine(monotonic)
         self.server_problem: str | None = None
         self.server_version = ""
         self.settled: int | None = None  # the latest revision of which every zone is proved or failed
@@ -90,6 +114,7 @@ class Converger:
         self._pending: dict[bytes, None] = {}
         self._active: dict[bytes, None] = {}
         self._fresh: set[bytes] = set()
+        self._told: dict[bytes, float] = {}  # when the server was last told of a large zone
         self._wake = asyncio.Event()
         self._work = asyncio.Event()
 
@@ -97,8 +122,13 @@ class Converger:
         """Something new is held."""
         self._wake.set()
 
+    @property
+    def problems(self) -> dict[bytes, str]:
+        """The zones that failed, and why."""
+        return self._quarantine.reasons
+
     def waiting(self) -> int:
-        """How many zones are not proved or failed yet."""
+        """How many zones are not proved or failed yet, or are being tried again."""
         return len(self._pending) + len(self._active)
 
     async def run(self) -> None:
@@ -131,6 +161,9 @@ class Converger:
             elif held.head.revision != self._aimed:
                 await self._aim(held)
                 await self._give(held.zones.keys() - self._given)
+            for zone in self._quarantine.due():
+                if zone not in self._active:
+                    self._queue(zone)
         except ServerUnavailable as error:
             self._generation = None
             if self.server_problem != str(error):
@@ -157,8 +190,10 @@ class Converger:
         self._applied, self._aimed = dict(held.zones), held.head.revision
         for zone in removed:
             self.proved.pop(zone, None)
-            self.problems.pop(zone, None)
+            self.content.pop(zone, None)
+            self._quarantine.release(zone)
             self._pending.pop(zone, None)
+            self._told.pop(zone, None)
         for zone in changed:
             self._queue(zone)
         if removed:
@@ -168,6 +203,8 @@ class Converger:
             if gone:
                 await self._server.remove(gone)
                 log.info("zones removed", zones=len(gone))
+            for zone in removed:
+                self._served(zone)
 
     async def _audit(self, *, everything: bool) -> None:
         """Compare what the server has with the goal; with *everything*, prove each zone again."""
@@ -179,10 +216,12 @@ class Converger:
             await self._server.remove(extra)
             self._given -= extra
             log.info("zones removed", zones=len(extra))
-        await self._give(self._applied.keys() - self._given)
+        missing = self._applied.keys() - self._given
+        await self._give(missing if everything else missing - self.problems.keys())
         for zone, entry in self._applied.items():
             served = status.get(zone)
-            if everything or zone in self.problems or served is None or served.serial != entry.serial:
+            behind = served is None or served.serial != entry.serial
+            if everything or (behind and not self._quarantine.holds(zone, entry)):
                 self._queue(zone)
 
     async def _give(self, zones: Iterable[bytes]) -> None:
@@ -202,7 +241,10 @@ class Converger:
         self._work.set()
 
     def _settle(self) -> None:
-        if self._pending or self._active or self.server_problem is not None:
+        if self.server_problem is not None:
+            return
+        # A zone that failed in this version and is tried again has been told of: no head waits for it.
+        if not all(self._quarantine.holds(zone, self._applied.get(zone)) for zone in (*self._active, *self._pending)):
             return
         if self.settled != self._aimed:
             self.settled = self._aimed
@@ -213,7 +255,7 @@ class Converger:
 
     async def _worker(self) -> None:
         while True:
-            zone = next((zone for zone in self._pending if zone not in self._active), None)
+            zone = self._next()
             if zone is None:
                 self._work.clear()
                 await self._work.wait()
@@ -229,9 +271,21 @@ class Converger:
                 self._damaged()
             finally:
                 del self._active[zone]
-                if zone in self._pending:
+                if self._pending:
                     self._work.set()
             self._settle()
+
+    def _next(self) -> bytes | None:
+        """The next zone to be worked on, those that have not failed before first."""
+        failed = sum(zone in self.problems for zone in self._active)
+        again: bytes | None = None
+        for zone in self._pending:
+            if zone in self._active:
+                continue
+            if not self._quarantine.holds(zone, self._applied.get(zone)):
+                return zone
+            again = again or zone
+        return again if failed < _WORKERS_FOR_FAILED else None
 
     async def _converge(self, zone: bytes) -> None:
         """Bring one zone to its wanted version; versions that come meanwhile are taken in, one transfer at a time."""
@@ -242,7 +296,8 @@ class Converger:
         notice_pause, poll_pause = _FIRST_NOTICE, _FIRST_POLL
         next_notice = progress + (_FIRST_NOTICE if zone in self._fresh else 0.0)
         self._fresh.discard(zone)
-        reloaded = False
+        reloaded = added = False
+        sent = 0
         while (wanted := self._applied.get(zone)) is not None:
             if wanted != entry:
                 entry = wanted
@@ -250,28 +305,47 @@ class Converger:
                 before = self.proved.get(zone)
                 if before is not None and before.serial == entry.serial and before.root != entry.root:
                     await self._server.reload(zone)
+                past = self._transfer(zone)
+                sent = past.times if past is not None and past.serial == entry.serial else 0
             proof = await self._prover.prove(zone, apex.keys)
             if proof.serial == entry.serial:
                 self._proved(entry, apex, proof)
                 return
             now = self._monotonic()
-            if proof.serial is not None and proof.serial != seen:
+            transfer = self._transfer(zone) or Transfer()
+            in_flight = transfer.sending > 0 or (transfer.serial != proof.serial and now - transfer.ended < _LOADING)
+            times = transfer.times - sent if transfer.serial == entry.serial else 0
+            if (in_flight and times < _ENOUGH) or (proof.serial is not None and proof.serial != seen):
                 seen, progress = proof.serial, now
+            if times >= _ENOUGH and now - transfer.ended > 1:
+                self._fail(zone, f"serial {entry.serial} was transferred {times} times and is not served")
+                return
             if now - progress > self._timeout:
                 self._fail(zone, f"serial {entry.serial} is not served: {_state(proof)}")
                 return
-            if proof.unknown:
-                await self._server.add([zone])
-            if proof.serial is not None and rr.serial_newer(proof.serial, entry.serial) and not reloaded:
+            if proof.unknown and not added:
+                refused = await self._server.add([zone])
+                added = True
+                if zone in refused:
+                    self._fail(zone, refused[zone])
+                    return
+                self._given.add(zone)
+            if in_flight:
+                pass
+            elif proof.serial is not None and rr.serial_newer(proof.serial, entry.serial) and not reloaded:
                 log.warning("serial went back", zone=names.to_text(zone), served=proof.serial, serial=entry.serial)
                 await self._server.reload(zone)
                 reloaded = True
+            elif apex.large and now - self._told.get(zone, float("-inf")) < _LARGE_PAUSE:
+                pass  # changes of the next moments go out together
             # While the version told of last is on its way, no other is told of.
             elif now >= next_notice or (notified not in (None, entry.serial) and proof.serial == notified):
                 if zone in self.problems and proof.serial is not None and not reloaded:
                     # It took no NOTIFY the last time: it may believe that it has this serial.
                     await self._server.reload(zone)
                     reloaded = True
+                if apex.large:
+                    self._told[zone] = now
                 await self._server.notify(zone, apex.soa)
                 if notified == entry.serial:
                     notice_pause = min(notice_pause * 2, _LAST_NOTICE)
@@ -280,9 +354,14 @@ class Converger:
             poll_pause = min(poll_pause * 1.3, _LAST_POLL)
 
     def _apex(self, entry: Entry) -> _Apex:
-        node = rr.node_of(ZoneRoot.load(self._blobs(), entry.root).apex.get(entry.zone) or b"")
-        keys = node.get(rr.DNSKEY)
-        return _Apex(node[rr.SOA], () if keys is None else keys.rdatas)
+        root = ZoneRoot.load(self._blobs(), entry.root)
+        node = rr.node_of(root.apex.get(entry.zone) or b"")
+        found = node.get(rr.DNSKEY)
+        keys = () if found is None else found.rdatas
+        stats = root.stats()
+        expiry = stats.earliest_expiry
+        content = Content(tuple(sorted(map(key_tag, keys))), None if expiry == NEVER else expiry)
+        return _Apex(node[rr.SOA], keys, content, stats.records >= _LARGE)
 
     def _proved(self, entry: Entry, apex: _Apex, proof: Proof) -> None:
         zone = entry.zone
@@ -292,14 +371,16 @@ class Converger:
         before = self.proved.get(zone)
         if before is None or (before.serial, before.root) != (entry.serial, entry.root):
             log.info("served", zone=names.to_text(zone), serial=entry.serial)
+            self._served(zone)
         self.proved[zone] = Served(zone, entry.serial, entry.root, bool(apex.keys))
-        self.problems.pop(zone, None)
+        self.content[zone] = apex.content
+        self._quarantine.release(zone)
         self._changed()
 
     def _fail(self, zone: bytes, reason: str) -> None:
-        if self.problems.get(zone) != reason:
+        """Put *zone* aside; what the server has of it stays."""
+        if self._quarantine.put(zone, self._applied.get(zone), reason):
             log.error("zone failed", zone=names.to_text(zone), reason=reason)
-        self.problems[zone] = reason
         self._changed()
 
 

@@ -24,9 +24,11 @@ from .controller import Controllers
 from .converge import Converger
 from .datagram import Exchange
 from .follow import Contact, Follower
+from .leases import HealthFile, LeaseKeeper
 from .nsd import Nsd
 from .primary import HeldZones, Listener
 from .prove import Prover
+from .server import Notifier
 from .settings import Settings
 from .state import Served, State
 from .sync import Synchroniser
@@ -45,17 +47,32 @@ class Daemon:
 
     def __init__(self, settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
+        self._started = time.time()
         self.state = State(settings.state_directory)
         self._controllers = Controllers(settings.urls, settings.api_key, settings.tls, settings.blob_limit, transport)
         self.contact = Contact(time.time)
         self.synchroniser = Synchroniser(
-            self.state, self._controllers, settings.head_keys, settings.ring, time.time, settings.parallel_fetches
+            self.state,
+            self._controllers,
+            settings.head_keys,
+            settings.ring,
+            time.time,
+            settings.parallel_fetches,
+            settings.zone_limit,
         )
         self._exchange = Exchange(secrets.token_bytes)
         self._due = asyncio.Event()
         self._writing = asyncio.Lock()
         self._attest_due = asyncio.Event()
         self._written: dict[bytes, Served] = self.state.served()
+        self._health = HealthFile(settings.health_file)
+        self._leases = LeaseKeeper(
+            self._controllers,
+            settings.edge,
+            self._health,
+            settings.health_file.with_name("leases.json"),
+            told=self._attest_due.set,
+        )
         self._follower = Follower(
             self._controllers,
             self.synchroniser,
@@ -67,7 +84,7 @@ class Daemon:
             random=random.random,
         )
         self.converger = Converger(
-            Nsd(settings.control_socket, settings.pattern, self._exchange, settings.tsig, time.time),
+            Nsd(settings.control_socket, settings.pattern, Notifier(self._exchange, settings.tsig, time.time)),
             Prover(self._exchange, settings.server, time.time),
             lambda: self.synchroniser.held,
             self.synchroniser.blobs,
@@ -77,6 +94,7 @@ class Daemon:
             damaged=self._follower.damaged,
             timeout=settings.server_timeout,
             audit_interval=settings.sync_interval,
+            transfer=lambda zone: self._listener.transfer(zone),
         )
         zones = HeldZones(self.state, lambda: {} if (held := self.synchroniser.held) is None else held.zones)
         primary = Primary(zones, {settings.tsig.name: settings.tsig}, time.time)
@@ -95,6 +113,7 @@ class Daemon:
                 ("converge", self.converger.run()),
                 ("write", self._write_loop()),
                 ("attest", self._attest_loop()),
+                ("lease", self._leases.run()),
                 ("watchdog", _watchdog()),
                 ("stop", _wait(stop)),
             )
@@ -183,10 +202,10 @@ class Daemon:
             except TimeoutError:
                 pass
             self._attest_due.clear()
-            if self.converger.settled is None:
+            if self.converger.settled is None and self.converger.server_problem is None:
                 continue
-            document = report.attestation(self.synchroniser.held, self.converger, self._settings.health_file)
-            if document != last or time.monotonic() - sent >= _ATTEST_EVERY:
+            document = report.attestation(self.synchroniser.held, self.converger, self._health, self._started)
+            if report.news(document) != last or time.monotonic() - sent >= _ATTEST_EVERY:
                 try:
                     await self._controllers.attest(
                         self._settings.edge, {**document, "attested": report.utc(time.time())}
@@ -198,7 +217,7 @@ class Daemon:
                     await asyncio.sleep(min(30.0, 2.0 ** min(failures - 1, 5)) * (0.5 + random.random() / 2))  # noqa: S311
                     self._attest_due.set()
                     continue
-                failures, last, sent = 0, document, time.monotonic()
+                failures, last, sent = 0, report.news(document), time.monotonic()
             await asyncio.sleep(_ATTEST_PAUSE)
 
 

@@ -18,7 +18,7 @@ import structlog
 from arca_dns.errors import ArcaError, CorruptBlob, HeadRejected, IntegrityError
 from arca_dns.publish.head import SignedHead
 
-from .controller import Controllers, Unreachable
+from .controller import Busy, Controllers, Unreachable
 from .sync import Synchroniser
 
 log = structlog.get_logger(__name__)
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 _FIRST_WAIT = 0.5
 _LEAST_POLL = 1.0
 _LONGEST_POLL = 55.0
+_SPREAD = 1.0  # seconds over which edges whose polls ended all at once come back
 _SWEEP_AFTER = 500  # heads
 _SWEEP_EVERY = 3600.0
 
@@ -137,9 +138,15 @@ class Follower:
         wait = min(self._interval, _LONGEST_POLL) if self._contact.reachable else 0.0
         try:
             signed = await self._controllers.head(self._ring, after, wait)
+            if signed is None and wait:
+                signed = await self._controllers.newer(self._ring, after)
+        except Busy:
+            raise
         except Unreachable:
             # Something on the way may not let long polls through: a plain one tells.
             broken, self._broken_polls = self._broken_polls + 1, 0
+            if wait:
+                await self._sleep(self._random() * _SPREAD)
             signed = await self._controllers.head(self._ring)
             self._broken_polls = broken
             return signed, self._jittered(self._interval) if broken > 1 else 0.0
@@ -170,7 +177,9 @@ class Follower:
             log.warning("controller unreachable", reason=str(error), url=self._controllers.url)
             self._told()
         self._controllers.turn()
-        return self._later()
+        # Each edge adds a share of its own to what a controller asked all of them for.
+        patience = self._controllers.patience()
+        return max(self._later(), patience * (1 + self._random() / 2))
 
     def _later(self) -> float:
         self._failures += 1

@@ -1,101 +1,44 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Driving the name server: which zones it has, and telling it of new versions.
-
-:class:`AuthoritativeServer` is what the rest of the agent needs; :class:`Nsd` speaks NSD's own control protocol on its
-UNIX socket (as nsd-control does, but reading while it writes) and NOTIFY. What is served is asked by :mod:`.prove`.
-"""
+"""The driver for NSD: its own control protocol on its UNIX socket, as nsd-control does, but reading while it writes."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
 
-from arca_dns.errors import ArcaError, BadName
-from arca_dns.transfer.notify import Notification
-from arca_dns.transfer.tsig import Key
+from arca_dns.errors import BadName
 from arca_dns.zone import names
 from arca_dns.zone.rr import RRset
 
-from .datagram import Exchange
+from .server import Notifier, ServerUnavailable, ZoneStatus
 
 _END = b"\x04\n"
 _LIMIT = 64 << 20
 _SERIAL = re.compile(r"\d+")
 
 
-class ServerUnavailable(ArcaError):
-    """The name server's control socket does not answer."""
-
-    code = "server-unavailable"
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneStatus:
-    """A zone as the server has it: *serial* is that which it serves, if any."""
-
-    zone: bytes
-    serial: int | None
-
-
-class AuthoritativeServer(Protocol):
-    """A name server that takes zones by transfer from the agent. Calls raise :class:`ServerUnavailable`."""
-
-    async def version(self) -> str:
-        """Its name and version."""
-
-    def generation(self) -> object:
-        """Something that changes when the server has been restarted; ``None`` while it is down."""
-
-    async def zones(self) -> Mapping[bytes, ZoneStatus]:
-        """The zones that this agent gave it."""
-
-    async def add(self, zones: Iterable[bytes]) -> dict[bytes, str]:
-        """Give it zones, which it may have already; returns the refused ones with the reason."""
-
-    async def remove(self, zones: Iterable[bytes]) -> None:
-        """Take zones from it."""
-
-    async def notify(self, zone: bytes, soa: RRset) -> str | None:
-        """Tell it of a new version; returns why it does not take the notice, if so."""
-
-    async def reload(self, zone: bytes) -> None:
-        """Make it transfer the whole zone, whatever its serial."""
-
-
 class Nsd:
-    """NSD at its control socket; NOTIFY goes through *exchange*, signed with *key*."""
+    """NSD at its control socket *control*, where zones of *pattern* are the agent's; NOTIFY goes through *notifier*."""
 
-    def __init__(
-        self,
-        control: Path,
-        pattern: str,
-        exchange: Exchange,
-        key: Key,
-        clock: Callable[[], float],
-        timeout: float = 30.0,
-    ) -> None:
+    def __init__(self, control: Path, pattern: str, notifier: Notifier, timeout: float = 30.0) -> None:
         self._control = control
         self._pattern = pattern
-        self._exchange = exchange
-        self._key = key
-        self._clock = clock
+        self._notifier = notifier
         self._timeout = timeout
 
     async def version(self) -> str:
-        """See :class:`AuthoritativeServer`."""
+        """See :class:`.server.AuthoritativeServer`."""
         for line in await self._command("status"):
             if line.startswith("version:"):
                 return "NSD " + line.split(":", 1)[1].strip()
         return "NSD"
 
     def generation(self) -> object:
-        """See :class:`AuthoritativeServer`: NSD makes its socket anew when it starts."""
+        """See :class:`.server.AuthoritativeServer`: NSD makes its socket anew when it starts."""
         try:
             status = self._control.stat()
         except OSError:
@@ -103,7 +46,7 @@ class Nsd:
         return (status.st_ino, status.st_ctime_ns)
 
     async def zones(self) -> Mapping[bytes, ZoneStatus]:
-        """See :class:`AuthoritativeServer`."""
+        """See :class:`.server.AuthoritativeServer`."""
         found: dict[bytes, ZoneStatus] = {}
         name = b""
         mine = False
@@ -121,7 +64,7 @@ class Nsd:
         return found
 
     async def add(self, zones: Iterable[bytes]) -> dict[bytes, str]:
-        """See :class:`AuthoritativeServer`."""
+        """See :class:`.server.AuthoritativeServer`."""
         wanted = list(zones)
         answer = await self._command("addzones", [f"{_text(zone)} {self._pattern}" for zone in wanted])
         failures: dict[bytes, str] = {}
@@ -136,29 +79,15 @@ class Nsd:
         return failures
 
     async def remove(self, zones: Iterable[bytes]) -> None:
-        """See :class:`AuthoritativeServer`."""
+        """See :class:`.server.AuthoritativeServer`."""
         await self._command("delzones", [_text(zone) for zone in zones])
 
     async def notify(self, zone: bytes, soa: RRset) -> str | None:
-        """See :class:`AuthoritativeServer`."""
-        notification: list[Notification] = []
-
-        def message(number: int) -> bytes:
-            notification.append(Notification(zone, soa, self._key, number, self._clock))
-            return notification[-1].message
-
-        answer = await self._exchange.ask(message)
-        rcode = None if answer is None else notification[-1].accepted(answer)
-        if answer is None:
-            return "NSD does not answer NOTIFY"
-        return (
-            None
-            if rcode == 0
-            else f"NSD answers NOTIFY with {'a bad signature' if rcode is None else f'rcode {rcode}'}"
-        )
+        """See :class:`.server.AuthoritativeServer`."""
+        return await self._notifier.notify(zone, soa)
 
     async def reload(self, zone: bytes) -> None:
-        """See :class:`AuthoritativeServer`."""
+        """See :class:`.server.AuthoritativeServer`."""
         await self._command(f"force_transfer {_text(zone)}")
 
     async def _command(self, command: str, lines: Iterable[str] | None = None) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
@@ -24,9 +25,21 @@ from .state import State
 log = structlog.get_logger(__name__)
 
 _IDLE = 60.0
+_REMEMBERED = 4096  # transfers
+_REMEMBERED_FOR = 600.0
 _CLIENTS = 64
 _AT_ONCE = 16  # messages made before they are sent
 _BLOB_CACHE = 8 << 20
+
+
+@dataclass(slots=True)
+class Transfer:
+    """Transfers of one zone: how many are being sent, and which serial the last whole one had, how often, and when."""
+
+    sending: int = 0
+    serial: int | None = None
+    times: int = 0
+    ended: float = float("-inf")
 
 
 class HeldZones:
@@ -59,6 +72,11 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._datagrams: asyncio.DatagramTransport | None = None
         self._clients = asyncio.Semaphore(_CLIENTS)
+        self._transfers: dict[bytes, Transfer] = {}
+
+    def transfer(self, zone: bytes) -> Transfer | None:
+        """The latest transfer of *zone*, if there was one lately."""
+        return self._transfers.get(zone)
 
     async def start(self, address: tuple[str, int]) -> None:
         """Listen at *address*. Raises :class:`OSError`."""
@@ -95,17 +113,33 @@ class Listener:
     async def _send(self, answer: Answer, writer: asyncio.StreamWriter) -> None:
         started = time.monotonic()
         octets = messages = 0
+        transfer = self._begin(answer, started) if answer.kind in ("AXFR", "IXFR") else None
         try:
             while batch := await asyncio.to_thread(lambda: list(islice(answer.messages, _AT_ONCE))):
                 writer.write(b"".join(len(message).to_bytes(2, "big") + message for message in batch))
                 await writer.drain()
                 octets += sum(map(len, batch))
                 messages += len(batch)
+            if transfer is not None:
+                transfer.times = transfer.times + 1 if transfer.serial == answer.serial else 1
+                transfer.serial, transfer.ended = answer.serial, time.monotonic()
         except ArcaError as error:
             log.error("transfer broken off", zone=names.to_text(answer.zone), reason=str(error))
             self._damaged()
             raise ConnectionAbortedError from None
+        finally:
+            if transfer is not None:
+                transfer.sending -= 1
         self._told(answer, octets, messages, time.monotonic() - started)
+
+    def _begin(self, answer: Answer, now: float) -> Transfer:
+        if len(self._transfers) >= _REMEMBERED:
+            self._transfers = {
+                zone: one for zone, one in self._transfers.items() if one.sending or now - one.ended < _REMEMBERED_FOR
+            }
+        transfer = self._transfers.setdefault(answer.zone, Transfer())
+        transfer.sending += 1
+        return transfer
 
     def _told(self, answer: Answer, octets: int, messages: int, seconds: float) -> None:
         zone = names.to_text(answer.zone) if answer.zone else None

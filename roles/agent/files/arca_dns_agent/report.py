@@ -15,8 +15,9 @@ from arca_dns import __version__
 from arca_dns.store.base import Json, JsonObject
 from arca_dns.zone import names
 
-from .converge import Converger
+from .converge import Content, Converger
 from .follow import Contact
+from .leases import HealthFile
 from .state import Served
 from .sync import Held
 
@@ -73,30 +74,64 @@ def status(edge: str, url: str, held: Held | None, converger: Converger, contact
     }
 
 
-def attestation(held: Held | None, converger: Converger, health_file: Path) -> JsonObject:
-    """What the controller is told: the head whose every zone is proved or failed, and which is which."""
+def attestation(held: Held | None, converger: Converger, health: HealthFile, started: float) -> JsonObject:
+    """What the controller is told: the head whose every zone is proved or failed, which is which, what is announced.
+
+    *started* is when the agent was, in unix seconds.
+    """
     failures: list[Json] = [
         {"name": names.to_text(zone), "reason": reason} for zone, reason in sorted(converger.problems.items())
     ]
-    zones: list[Json] = [{"name": name, "serial": one.serial} for name, one in _zones(converger.proved).items()]
+    zones: list[Json] = [_zone(one, converger.content.get(one.zone)) for one in _zones(converger.proved).values()]
+    versions: JsonObject = {"agent": __version__, "server": converger.server_version}
+    bird = health.document.get("bird_version")
+    if isinstance(bird, str) and bird:
+        versions["bird"] = bird
     return {
         "head": converger.settled,
         "head_held": None if held is None else held.head.revision,
+        "ring": None if held is None else held.head.ring,
+        "started": utc(started),
         "zones": zones,
         "failures": failures,
-        "announced": announced(health_file),
-        "versions": {"agent": __version__, "server": converger.server_version},
+        "announced": _texts(health.document.get("announced")),
+        "health": [
+            {
+                "prefix": entry["prefix"],
+                "mode": entry.get("mode"),
+                "condition": entry.get("condition"),
+                "since": entry.get("since"),
+                "reasons": _texts(entry.get("reasons")),
+            }
+            for entry in health.prefixes()
+        ],
+        "versions": versions,
         "server_problem": converger.server_problem,
     }
 
 
-def announced(health_file: Path) -> list[Json]:
-    """The prefixes that the health check says are announced; none if it says nothing."""
-    try:
-        found = json.loads(health_file.read_bytes()).get("announced")
-    except (OSError, ValueError, AttributeError):
-        return []
-    return [str(prefix) for prefix in found] if isinstance(found, list) else []
+def news(attestation: JsonObject) -> JsonObject:
+    """What of an attestation is worth a new one. The reasons' words, which may hold figures, are not."""
+    health = attestation["health"]
+    entries = health if isinstance(health, list) else []
+    return {
+        **attestation,
+        "health": [
+            {key: entry[key] for key in ("prefix", "mode", "condition")} for entry in entries if isinstance(entry, dict)
+        ],
+    }
+
+
+def _zone(one: Served, content: Content | None) -> JsonObject:
+    entry: JsonObject = {"name": names.to_text(one.zone), "serial": one.serial}
+    if content is not None:
+        entry["dnskey_tags"] = list(content.dnskey_tags)
+        entry["earliest_expiry"] = content.earliest_expiry
+    return entry
+
+
+def _texts(value: object) -> list[Json]:
+    return [str(one) for one in value] if isinstance(value, list) else []
 
 
 def write(path: Path, document: JsonObject) -> None:

@@ -36,6 +36,7 @@ class Settings:
     sync_interval: float
     state_directory: Path
     blob_limit: int
+    zone_limit: int
     parallel_fetches: int
     tsig: Key
     control_socket: Path
@@ -68,6 +69,7 @@ class Settings:
             sync_interval=config.controller.sync_interval,
             state_directory=Path(config.agent.state_directory),
             blob_limit=config.agent.blob_limit,
+            zone_limit=config.agent.zone_limit,
             parallel_fetches=config.agent.parallel_fetches,
             tsig=tsig,
             control_socket=Path(config.nsd.control_socket),

@@ -65,7 +65,11 @@ class _Walk:
 
 
 class Synchroniser:
-    """Takes heads of *ring* signed by one of *keys*. *clock* gives unix seconds."""
+    """Takes heads of *ring* signed by one of *keys*, which name at most *zone_limit* zones. *clock* gives unix seconds.
+
+    Up to *parallel* fetches run at once. Each holds a few mebibytes before it writes them, and of blobs that are larger
+    themselves all of them together hold one, so memory is bounded by that and the largest blob.
+    """
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class Synchroniser:
         ring: str,
         clock: Callable[[], float],
         parallel: int = 4,
+        zone_limit: int = 200_000,
     ) -> None:
         self._state = state
         self._controllers = controllers
@@ -82,6 +87,7 @@ class Synchroniser:
         self._ring = ring
         self._clock = clock
         self._parallel = parallel
+        self._zone_limit = zone_limit
         self.held: Held | None = None
 
     def blobs(self) -> Blobs:
@@ -122,6 +128,7 @@ class Synchroniser:
         blobs = self.blobs()
         before = Catalog(blobs, None if held is None else held.head.catalog)
         new, old = Tree(blobs, head.catalog), Tree(blobs, before.root)
+        await self._judge_size(head, new)
         await self._complete([_Walk(new, old)])
         pairs = await asyncio.to_thread(lambda: list(before.diff(Catalog(blobs, head.catalog))))
         changed = [(was, now) for was, now in pairs if now is not None]
@@ -137,6 +144,21 @@ class Synchroniser:
         zones.update((entry.zone, entry) for entry in entries)
         self.held = Held(head, zones)
         return True
+
+    async def _judge_size(self, head: Head, catalog: Tree) -> None:
+        """Refuse a catalog with too many zones, by what its root says, before the rest of it is fetched."""
+        if head.catalog is None:
+            return
+        await self._fetch([head.catalog])
+        try:
+            count = await asyncio.to_thread(lambda: catalog.stats().owners)
+        except ValueError as error:
+            raise CorruptBlob(f"the catalog does not parse: {error}") from None
+        if count > self._zone_limit:
+            raise HeadRejected(
+                f"the head of revision {head.revision} names {count} zones, but this edge takes {self._zone_limit};"
+                " see agent.zone_limit"
+            )
 
     @staticmethod
     def _judge_removal(held: Held, head: Head, removed: int) -> None:
