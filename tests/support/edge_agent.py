@@ -9,7 +9,8 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +18,14 @@ import httpx2
 
 from arca_dns.config import Secret
 from arca_dns.dnssec.keystore import MemoryKeyStore
+from arca_dns.documents import ZoneSettings
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
 from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names, rr
 from arca_dns.zone.changes import Change
 from arca_dns.zone.text import parse
+from arca_dns_agent.daemon import Daemon
 from arca_dns_agent.settings import Settings
 from transfers import KEY
 
@@ -50,10 +53,11 @@ class World:
         self.wished: list[list[dict]] = []  # type: ignore[type-arg]
         self.spare = True
 
-    def create(self, *zones: str, text: str = ZONE) -> None:
+    def create(self, *zones: str, text: str = ZONE, signed: bool = True) -> None:
         for zone in zones:
             origin = names.from_text(zone)
-            self.service.create_zone(origin, parse(text, origin).rrsets, actor="test")
+            settings = ZoneSettings(dnssec=signed)
+            self.service.create_zone(origin, parse(text, origin).rrsets, actor="test", settings=settings)
 
     def change(self, zone: str, owner: str, address: str) -> int:
         """Set an A record; returns the published serial."""
@@ -124,11 +128,14 @@ class World:
             zone_limit=1000,
             parallel_fetches=4,
             tsig=KEY,
+            driver="nsd",
             control_socket=directory / "nsd.ctl",
             pattern="arca",
+            knotc="/usr/sbin/knotc",
             server=("127.0.0.1", 9),
             listen=("127.0.0.1", 9),
             server_timeout=5.0,
+            resolver_socket=None,
             health_file=directory / "health.json",
         )
 
@@ -136,3 +143,24 @@ class World:
 def second_url(settings: Settings) -> Settings:
     """The same with another controller behind the first."""
     return replace(settings, urls=(*settings.urls, "http://second.test:8053"))
+
+
+@asynccontextmanager
+async def agent(world: World, settings: Settings) -> AsyncIterator[Daemon]:
+    """An agent that runs, with *world* as its controller."""
+    daemon = Daemon(settings, world.transport())
+    stop = asyncio.Event()
+    running = asyncio.create_task(daemon.run(stop))
+    try:
+        yield daemon
+    finally:
+        stop.set()
+        await running
+
+
+async def until(what: str, probe: Callable[[], object], seconds: float = 15) -> None:
+    """Wait until *probe* is true, in a thread of its own."""
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(probe):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.02)

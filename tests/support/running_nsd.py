@@ -9,11 +9,17 @@ import shutil
 import socket
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from transfers import SECRET
+
+if TYPE_CHECKING:
+    from arca_dns_agent.settings import Settings
+    from edge_agent import World
 
 CONFIG = """\
 server:
@@ -106,6 +112,26 @@ class RunningNsd:
             self._process.terminate()
             self._process.wait(10)
             self._process = None
+
+    def settings(self, world: World, directory: Path) -> Settings:
+        """Those of an agent that drives it, with its state in *directory*."""
+        return replace(
+            world.settings(directory),
+            control_socket=self.directory / "nsd.ctl",
+            server=("127.0.0.1", self.port),
+            listen=("127.0.0.1", self.primary_port),
+        )
+
+    def write(self, zone: str) -> None:
+        """Have it write a zone file."""
+        self.control("write", zone)
+
+    def lose_journal(self) -> None:
+        """While it is stopped: what it has of changes beside the zone files, which is nothing."""
+
+    def forget(self) -> None:
+        """While it is stopped: which zones it has."""
+        (self.directory / "zone.list").unlink(missing_ok=True)
 
     def control(self, *words: str) -> None:
         """`nsd-control`."""

@@ -43,7 +43,8 @@ server:
     so-sndbuf: 0
     access-control: 127.0.0.0/8 allow
 remote-control:
-    control-enable: no
+    control-enable: {control}
+    control-interface: "{directory}/unbound.ctl"
 {more}
 """
 STUB = """\
@@ -57,11 +58,12 @@ stub-zone:
 class RunningUnbound:
     """Unbound, from ``start`` to ``stop``."""
 
-    def __init__(self, directory: Path, anchor: str, more: str) -> None:
+    def __init__(self, directory: Path, anchor: str, more: str, *, control: bool = False) -> None:
         self.directory = directory
         self.port = free_port()
         (directory / "anchor").write_text(anchor)
-        (directory / "unbound.conf").write_text(CONFIG.format(port=self.port, directory=directory, more=more))
+        config = CONFIG.format(port=self.port, directory=directory, more=more, control="yes" if control else "no")
+        (directory / "unbound.conf").write_text(config)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, ready: str = "start of service") -> None:
@@ -81,6 +83,21 @@ class RunningUnbound:
             self._process.terminate()
             self._process.wait(10)
             self._process = None
+
+    def restart(self) -> None:
+        """Stop it and start it."""
+        self.stop()
+        (self.directory / "unbound.log").unlink()
+        self.start()
+
+    def reload(self) -> None:
+        """Have it read its configuration anew."""
+        self.control("reload")
+
+    def control(self, *words: str) -> str:
+        """`unbound-control`."""
+        command = [tool("unbound-control", "unbound"), "-c", str(self.directory / "unbound.conf"), *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def log(self) -> str:
         found = [self.directory / name for name in ("unbound.err", "unbound.log")]

@@ -17,7 +17,7 @@ from . import config
 from .config import Pattern, Range, Seconds, Secret, Size
 from .errors import ConfigError, Place
 
-__all__ = ["Agent", "Bird", "Controller", "EdgeConfig", "Health", "Nsd", "Unbound", "load"]
+__all__ = ["Agent", "Bird", "Controller", "EdgeConfig", "Health", "Knot", "Nsd", "Unbound", "load"]
 
 Interval = Annotated[Seconds, Range(least=0.05, most=3600)]
 Rounds = Annotated[int, Range(least=1, most=1000)]
@@ -95,9 +95,26 @@ class Nsd:
 
 
 @dataclass(frozen=True)
-class Unbound:
-    """The resolver beside it."""
+class Knot:
+    """Knot DNS as the authoritative server, where *server* is ``knot``; its options are as those of NSD.
 
+    *template* is what zones are added with; it names the agent as their master.
+    """
+
+    control_socket: str = "/run/knot/knot.sock"
+    knotc: str = "/usr/sbin/knotc"
+    tsig_file: str = "/etc/knot/arca-dns-tsig.conf"
+    notify_address: HostPort = "127.0.0.1:5300"
+    primary_listen: HostPort = "127.0.0.1:5354"
+    template: str = "arca"
+    timeout: Interval = 60.0
+
+
+@dataclass(frozen=True)
+class Unbound:
+    """The resolver beside it. *enabled* has the agent tell it of zones, at *control_socket*."""
+
+    enabled: bool = False
     config_path: str = "/etc/unbound/unbound.conf"
     edns_buffer_size: Annotated[int, Range(least=512, most=4096)] = 1232
     control_socket: str = "/run/unbound.ctl"
@@ -146,7 +163,9 @@ class EdgeConfig:
 
     controller: Controller
     agent: Agent = field(default_factory=Agent)
+    server: Literal["nsd", "knot"] = "nsd"
     nsd: Nsd = field(default_factory=Nsd)
+    knot: Knot = field(default_factory=Knot)
     unbound: Unbound = field(default_factory=Unbound)
     bird: Bird = field(default_factory=Bird)
     health: Health = field(default_factory=Health)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""A real NSD for each test."""
+"""A real name server for each test: NSD, or each of those that an agent can drive."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from running_knot import RunningKnot
 from running_nsd import RunningNsd
 
 
@@ -18,6 +19,16 @@ def nsd(tmp_path: Path) -> Iterator[RunningNsd]:
     directory = tmp_path / "nsd"
     directory.mkdir()
     made = RunningNsd(directory)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(params=["nsd", "knot"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningNsd | RunningKnot]:
+    directory = tmp_path / request.param
+    directory.mkdir()
+    made = RunningKnot(directory) if request.param == "knot" else RunningNsd(directory)
     made.start()
     yield made
     made.stop()

@@ -70,6 +70,22 @@ def test_check_config_names_what_is_wrong(tmp_path: Path, changes: dict[str, str
     assert (done.exit_code, key in done.output) == (1, True)
 
 
+def test_knot_has_settings_of_its_own_and_its_own_syntax_of_keys(tmp_path: Path) -> None:
+    path = config(tmp_path)
+    key = tmp_path / "knot-tsig.conf"
+    key.write_text(f"key:\n  - id: arca-dns.\n    algorithm: hmac-sha256\n    secret: {SECRET}\n")
+    knot = f"{{tsig_file: '{key}', control_socket: /run/k.sock, notify_address: '127.0.0.1:5399', template: edge}}"
+    path.write_text(f"{path.read_text()}server: knot\nknot: {knot}\nunbound: {{enabled: true}}\n")
+    settings = Settings.of(load(path))
+    assert (settings.driver, settings.control_socket, settings.pattern) == ("knot", Path("/run/k.sock"), "edge")
+    assert settings.server == ("127.0.0.1", 5399)
+    assert settings.tsig.name == b"\x08arca-dns\0"
+    assert settings.resolver_socket == Path("/run/unbound.ctl")
+    key.write_text("key:\n  - algorithm: hmac-sha256\n    secret: x\n")
+    with pytest.raises(ConfigError, match="no key clause with id"):
+        Settings.of(load(path))
+
+
 def test_a_tsig_file_without_a_secret_is_refused(tmp_path: Path) -> None:
     path = config(tmp_path)
     (tmp_path / "tsig.conf").write_text("key:\n name: x.\n algorithm: hmac-sha256\n")

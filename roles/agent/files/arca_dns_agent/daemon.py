@@ -24,14 +24,17 @@ from .controller import Controllers
 from .converge import Converger
 from .datagram import Exchange
 from .follow import Contact, Follower
+from .knot import Knot, run as run_knotc
 from .leases import HealthFile, LeaseKeeper
 from .nsd import Nsd
 from .primary import HeldZones, Listener
 from .prove import Prover
-from .server import Notifier
+from .resolver import ResolverKeeper
+from .server import AuthoritativeServer, Notifier
 from .settings import Settings
 from .state import Served, State
 from .sync import Synchroniser
+from .unbound import Unbound
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +43,7 @@ _ATTEST_PAUSE = 0.2
 _ATTEST_LOOK = 2.0
 _ATTEST_EVERY = 60.0
 _WATCHDOG = 10.0
+_RESOLVER_AUDIT = 5.0
 
 
 class Daemon:
@@ -84,7 +88,7 @@ class Daemon:
             random=random.random,
         )
         self.converger = Converger(
-            Nsd(settings.control_socket, settings.pattern, Notifier(self._exchange, settings.tsig, time.time)),
+            _server(settings, Notifier(self._exchange, settings.tsig, time.time)),
             Prover(self._exchange, settings.server, time.time),
             lambda: self.synchroniser.held,
             self.synchroniser.blobs,
@@ -95,6 +99,17 @@ class Daemon:
             timeout=settings.server_timeout,
             audit_interval=settings.sync_interval,
             transfer=lambda zone: self._listener.transfer(zone),
+            served=self._served,
+        )
+        self.resolver = (
+            None
+            if settings.resolver_socket is None
+            else ResolverKeeper(
+                Unbound(settings.resolver_socket, settings.server),
+                lambda: {zone: not one.signed for zone, one in self.converger.proved.items()},
+                changed=self._changed,
+                audit_interval=min(_RESOLVER_AUDIT, settings.sync_interval),
+            )
         )
         zones = HeldZones(self.state, lambda: {} if (held := self.synchroniser.held) is None else held.zones)
         primary = Primary(zones, {settings.tsig.name: settings.tsig}, time.time)
@@ -114,6 +129,7 @@ class Daemon:
                 ("write", self._write_loop()),
                 ("attest", self._attest_loop()),
                 ("lease", self._leases.run()),
+                *(() if self.resolver is None else (("resolve", self.resolver.run()),)),
                 ("watchdog", _watchdog()),
                 ("stop", _wait(stop)),
             )
@@ -156,6 +172,10 @@ class Daemon:
         self._due.set()
         self._attest_due.set()
 
+    def _served(self, zone: bytes) -> None:
+        if self.resolver is not None:
+            self.resolver.served(zone)
+
     async def _flush(self) -> None:
         """Write what is proved to the database and to the files that others read."""
         async with self._writing:
@@ -167,7 +187,9 @@ class Daemon:
         removed = [zone for zone in self._written if zone not in proved]
         held, now = self.synchroniser.held, time.time()
         served = report.served(held, self.converger, self.contact, now)
-        status = report.status(self._settings.edge, self._controllers.url, held, self.converger, self.contact, now)
+        status = report.status(
+            self._settings.edge, self._controllers.url, held, self.converger, self.contact, now, self.resolver
+        )
         await asyncio.to_thread(self._write, changed, removed, served, status)
         self._written = proved
 
@@ -204,7 +226,9 @@ class Daemon:
             self._attest_due.clear()
             if self.converger.settled is None and self.converger.server_problem is None:
                 continue
-            document = report.attestation(self.synchroniser.held, self.converger, self._health, self._started)
+            document = report.attestation(
+                self.synchroniser.held, self.converger, self._health, self._started, self.resolver
+            )
             if report.news(document) != last or time.monotonic() - sent >= _ATTEST_EVERY:
                 try:
                     await self._controllers.attest(
@@ -219,6 +243,12 @@ class Daemon:
                     continue
                 failures, last, sent = 0, report.news(document), time.monotonic()
             await asyncio.sleep(_ATTEST_PAUSE)
+
+
+def _server(settings: Settings, notifier: Notifier) -> AuthoritativeServer:
+    if settings.driver == "knot":
+        return Knot(settings.knotc, settings.control_socket, settings.pattern, notifier, run_knotc)
+    return Nsd(settings.control_socket, settings.pattern, notifier)
 
 
 async def _watchdog() -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,10 +13,9 @@ from arca_dns.errors import BadName
 from arca_dns.zone import names
 from arca_dns.zone.rr import RRset
 
+from .control import SocketSilent, ask, identity
 from .server import Notifier, ServerUnavailable, ZoneStatus
 
-_END = b"\x04\n"
-_LIMIT = 64 << 20
 _SERIAL = re.compile(r"\d+")
 
 
@@ -39,11 +37,7 @@ class Nsd:
 
     def generation(self) -> object:
         """See :class:`.server.AuthoritativeServer`: NSD makes its socket anew when it starts."""
-        try:
-            status = self._control.stat()
-        except OSError:
-            return None
-        return (status.st_ino, status.st_ctime_ns)
+        return identity(self._control)
 
     async def zones(self) -> Mapping[bytes, ZoneStatus]:
         """See :class:`.server.AuthoritativeServer`."""
@@ -93,27 +87,9 @@ class Nsd:
     async def _command(self, command: str, lines: Iterable[str] | None = None) -> list[str]:
         """NSD's answer to *command*, with *lines* as its input, read while they are written."""
         try:
-            async with asyncio.timeout(self._timeout):
-                reader, writer = await asyncio.open_unix_connection(str(self._control), limit=_LIMIT)
-                try:
-                    reading = asyncio.create_task(reader.read())
-                    writer.write(f"NSDCT1 {command}\n".encode("ascii"))
-                    for line in lines or ():
-                        writer.write(line.encode("ascii") + b"\n")
-                        await writer.drain()
-                    if lines is not None:
-                        writer.write(_END)
-                    await writer.drain()
-                    answer = await reading
-                finally:
-                    reading.cancel()
-                    writer.close()
-        except TimeoutError:
-            raise ServerUnavailable(f"NSD's control socket {self._control} does not answer") from None
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ServerUnavailable(f"NSD's control socket {self._control} cannot be used: {reason}") from None
-        return answer.decode("ascii", "replace").splitlines()
+            return await ask(self._control, f"NSDCT1 {command}", lines, self._timeout)
+        except SocketSilent as error:
+            raise ServerUnavailable(f"NSD's {error}") from None
 
 
 def _text(zone: bytes) -> str:

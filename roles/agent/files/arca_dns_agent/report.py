@@ -18,6 +18,7 @@ from arca_dns.zone import names
 from .converge import Content, Converger
 from .follow import Contact
 from .leases import HealthFile
+from .resolver import ResolverKeeper
 from .state import Served
 from .sync import Held
 
@@ -35,7 +36,15 @@ def served(held: Held | None, converger: Converger, contact: Contact, now: float
     }
 
 
-def status(edge: str, url: str, held: Held | None, converger: Converger, contact: Contact, now: float) -> JsonObject:
+def status(
+    edge: str,
+    url: str,
+    held: Held | None,
+    converger: Converger,
+    contact: Contact,
+    now: float,
+    resolver: ResolverKeeper | None = None,
+) -> JsonObject:
     """All that ``arca-dns-agent status`` shows."""
     wanted = {} if held is None else held.zones
     rows: list[Json] = []
@@ -69,12 +78,19 @@ def status(edge: str, url: str, held: Held | None, converger: Converger, contact
             "problem": contact.problem,
         },
         "server": {"version": converger.server_version, "problem": converger.server_problem},
+        "resolver": None if resolver is None else {"version": resolver.version, "problem": resolver.problem},
         "zones": rows,
         "updated": utc(now),
     }
 
 
-def attestation(held: Held | None, converger: Converger, health: HealthFile, started: float) -> JsonObject:
+def attestation(
+    held: Held | None,
+    converger: Converger,
+    health: HealthFile,
+    started: float,
+    resolver: ResolverKeeper | None = None,
+) -> JsonObject:
     """What the controller is told: the head whose every zone is proved or failed, which is which, what is announced.
 
     *started* is when the agent was, in unix seconds.
@@ -84,6 +100,8 @@ def attestation(held: Held | None, converger: Converger, health: HealthFile, sta
     ]
     zones: list[Json] = [_zone(one, converger.content.get(one.zone)) for one in _zones(converger.proved).values()]
     versions: JsonObject = {"agent": __version__, "server": converger.server_version}
+    if resolver is not None and resolver.version:
+        versions["resolver"] = resolver.version
     bird = health.document.get("bird_version")
     if isinstance(bird, str) and bird:
         versions["bird"] = bird

@@ -12,15 +12,16 @@ import ssl
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 
 from arca_dns.config import Secret
-from arca_dns.edge_config import EdgeConfig
+from arca_dns.edge_config import EdgeConfig, Knot
 from arca_dns.errors import ConfigError, InputError, Place
 from arca_dns.transfer.tsig import Key
 
 Address = tuple[str, int]
 
-_CLAUSE = re.compile(r"(name|algorithm|secret)\s*:\s*[\"']?([^\"'\s]+)")
+_CLAUSE = re.compile(r"\b(name|id|algorithm|secret)\s*:\s*[\"']?([^\"'\s]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,14 @@ class Settings:
     zone_limit: int
     parallel_fetches: int
     tsig: Key
+    driver: Literal["nsd", "knot"]
     control_socket: Path
     pattern: str
+    knotc: str
     server: Address
     listen: Address
     server_timeout: float
+    resolver_socket: Path | None
     health_file: Path
 
     @classmethod
@@ -53,10 +57,11 @@ class Settings:
         if not config.controller.head_keys:
             places.append(Place("is required: without it no head can be trusted", pointer="controller.head_keys"))
         api_key = config.controller.api_key or _api_key(config.controller.api_key_file, places)
-        tsig = _tsig(config.nsd.tsig_file, places)
+        driver = config.knot if config.server == "knot" else config.nsd
+        tsig = _tsig(config.server, driver.tsig_file, places)
         tls = _tls(config.controller.ca_file, places)
-        server = _address("nsd.notify_address", config.nsd.notify_address, places)
-        listen = _address("nsd.primary_listen", config.nsd.primary_listen, places)
+        server = _address(f"{config.server}.notify_address", driver.notify_address, places)
+        listen = _address(f"{config.server}.primary_listen", driver.primary_listen, places)
         if places or tsig is None or tls is None:
             raise ConfigError("the agent's configuration cannot be used", places)
         return cls(
@@ -72,11 +77,14 @@ class Settings:
             zone_limit=config.agent.zone_limit,
             parallel_fetches=config.agent.parallel_fetches,
             tsig=tsig,
-            control_socket=Path(config.nsd.control_socket),
-            pattern=config.nsd.pattern,
+            driver=config.server,
+            control_socket=Path(driver.control_socket),
+            pattern=driver.template if isinstance(driver, Knot) else driver.pattern,
+            knotc=config.knot.knotc,
             server=server,
             listen=listen,
-            server_timeout=config.nsd.timeout,
+            server_timeout=driver.timeout,
+            resolver_socket=Path(config.unbound.control_socket) if config.unbound.enabled else None,
             health_file=Path(config.health.state_file),
         )
 
@@ -92,15 +100,16 @@ def _api_key(path: str, places: list[Place]) -> Secret:
     return Secret(key)
 
 
-def _tsig(path: str, places: list[Place]) -> Key | None:
-    """The key of the first ``key:`` clause of a file in NSD's syntax."""
+def _tsig(server: str, path: str, places: list[Place]) -> Key | None:
+    """The key of the first ``key:`` clause of a file in the syntax of NSD, or in that of Knot."""
+    pointer = f"{server}.tsig_file"
     try:
         found = dict(_CLAUSE.findall(Path(path).read_text(encoding="utf-8")))
-        return Key.of(found["name"], found["algorithm"], found["secret"])
+        return Key.of(found["id" if server == "knot" else "name"], found["algorithm"], found["secret"])
     except KeyError as missing:
-        places.append(Place(f"{path} has no key clause with {missing.args[0]}", pointer="nsd.tsig_file"))
+        places.append(Place(f"{path} has no key clause with {missing.args[0]}", pointer=pointer))
     except (OSError, UnicodeError, InputError) as error:
-        places.append(Place(f"{path} cannot be read: {_reason(error)}", pointer="nsd.tsig_file"))
+        places.append(Place(f"{path} cannot be read: {_reason(error)}", pointer=pointer))
     return None
 
 

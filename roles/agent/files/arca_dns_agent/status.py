@@ -22,6 +22,9 @@ def lines(document: JsonObject) -> Iterator[str]:
     if controller["problem"]:
         yield f"            {controller['problem']}"
     yield f"server      {server['problem'] or server['version'] or 'not asked yet'}"
+    resolver = state.get("resolver")
+    if resolver:
+        yield f"resolver    {resolver['problem'] or resolver['version'] or 'not asked yet'}"
     yield f"updated     {state['updated']}"
     rows = [("ZONE", "STATE", "WANTED", "SERVED", "")]
     rows += [

@@ -1,0 +1,247 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The agent with real name servers: what is published is what they serve, whatever happens to either of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from pathlib import Path
+
+import dns.message
+import dns.query
+import dns.rcode
+import dns.tsig
+import dns.zone
+import pytest
+import structlog
+
+from arca_dns.zone import names, rr
+from edge_agent import World, agent, until
+from running_knot import RunningKnot
+from running_nsd import RunningNsd, tool
+from transfers import DNSPYTHON_KEY, SECRET
+
+pytestmark = pytest.mark.conformance
+
+Server = RunningNsd | RunningKnot
+
+
+def soa(server: Server, zone: str) -> int | None:
+    """The serial that is served."""
+    try:
+        answer = dns.query.udp(dns.message.make_query(zone, "SOA"), "127.0.0.1", 1, server.port)
+    except (OSError, dns.exception.Timeout):
+        return None
+    return answer.answer[0][0].serial if answer.answer else None
+
+
+def rcode(server: Server, zone: str) -> int:
+    return dns.query.udp(dns.message.make_query(zone, "SOA"), "127.0.0.1", 1, server.port).rcode()
+
+
+def served(port: int, zone: str) -> set[bytes]:
+    """All that a server has of a zone, fetched by dnspython, in canonical wire form."""
+    found = dns.zone.Zone(zone, relativize=False)
+    query = dns.message.make_query(zone, "AXFR")
+    query.use_tsig(DNSPYTHON_KEY)
+    dns.query.inbound_xfr("127.0.0.1", found, query, port=port, lifetime=10)
+    return {
+        b"".join(
+            (
+                owner.to_digestable(),
+                int(rdata.rdtype).to_bytes(2, "big") + b"\0\1" + ttl.to_bytes(4, "big"),
+                len(rdata.to_digestable()).to_bytes(2, "big"),
+                rdata.to_digestable(),
+            )
+        )
+        for owner, ttl, rdata in found.iterate_rdatas()
+    }
+
+
+def published(world: World, zone: str) -> set[bytes]:
+    root = world.service.signed_zone(names.from_text(zone))[1]
+    return {data[record.start : record.end] for _owner, data in root.items() for record in rr.iterate(data)}
+
+
+def transfers(log: list[dict], zone: str) -> list[str]:  # type: ignore[type-arg]
+    return [entry["kind"] for entry in log if entry["event"] == "transfer" and entry["zone"] == zone]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_zones_are_loaded_by_axfr_and_changed_by_ixfr(world: World, server: Server, tmp_path: Path) -> None:
+    async def story() -> None:
+        world.create("example.com.", "0/26.113.0.203.in-addr.arpa.")
+        async with agent(world, server.settings(world, tmp_path)):
+            for zone in ("example.com.", "0/26.113.0.203.in-addr.arpa."):
+                await until(f"{zone} is served", lambda zone=zone: soa(server, zone) == world.serial(zone))
+                assert await asyncio.to_thread(served, server.port, zone) == published(world, zone)
+            for last in range(3):
+                serial = world.change("example.com.", "www", f"192.0.2.{last}")
+                await until("the change is served", lambda serial=serial: soa(server, "example.com.") == serial)
+            assert await asyncio.to_thread(served, server.port, "example.com.") == published(world, "example.com.")
+            await until(
+                "it is attested", lambda: world.attested and world.attested[-1]["zones"][-1]["serial"] == serial
+            )
+
+    with structlog.testing.capture_logs() as log:
+        asyncio.run(story())
+    first, changes = transfers(log, "example.com.")[:-3], transfers(log, "example.com.")[-3:]
+    # A server asks by itself when a zone is added, and again if a NOTIFY comes before it has loaded the answer.
+    assert set(first) == {"AXFR"}
+    assert changes == ["IXFR", "IXFR", "IXFR"]
+
+
+def test_a_burst_of_changes_ends_at_the_last_one(world: World, server: Server, tmp_path: Path) -> None:
+    async def story() -> None:
+        world.create("example.com.")
+        async with agent(world, server.settings(world, tmp_path)):
+            await until("it is served", lambda: soa(server, "example.com.") is not None)
+            for last in range(40):
+                serial = await asyncio.to_thread(world.change, "example.com.", f"h{last % 7}", f"192.0.2.{last}")
+            await until("the last is served", lambda: soa(server, "example.com.") == serial)
+            assert await asyncio.to_thread(served, server.port, "example.com.") == published(world, "example.com.")
+
+    asyncio.run(story())
+
+
+def test_a_zone_that_is_deleted_is_no_longer_served(world: World, server: Server, tmp_path: Path) -> None:
+    async def story() -> None:
+        world.create("example.com.", "example.net.")
+        async with agent(world, server.settings(world, tmp_path)) as daemon:
+            await until("both are served", lambda: soa(server, "example.com.") and soa(server, "example.net."))
+            world.delete("example.net.")
+            await until("it is gone", lambda: rcode(server, "example.net.") == dns.rcode.REFUSED)
+            document = json.loads((daemon.state._path.parent / "served.json").read_bytes())
+            assert [zone["name"] for zone in document["zones"]] == ["example.com."]
+            assert soa(server, "example.com.")
+
+    asyncio.run(story())
+
+
+def test_a_server_that_crashed_and_came_back_is_brought_up_to_date(
+    world: World, server: Server, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        world.create("example.com.")
+        async with agent(world, server.settings(world, tmp_path)):
+            await until("it is served", lambda: soa(server, "example.com.") is not None)
+            await asyncio.to_thread(server.kill)
+            serial = world.change("example.com.", "www", "192.0.2.99")
+            await asyncio.to_thread(server.start)
+            await until("the change is served", lambda: soa(server, "example.com.") == serial)
+
+    asyncio.run(story())
+
+
+def test_a_server_that_starts_with_older_zone_files_is_brought_up_to_date(
+    world: World, server: Server, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        world.create("example.com.")
+        async with agent(world, server.settings(world, tmp_path)):
+            await until("it is served", lambda: soa(server, "example.com.") is not None)
+            server.write("example.com")
+            await until("the zone file is written", lambda: list(server.directory.glob("zones/*")))
+            written = soa(server, "example.com.")
+            serial = world.change("example.com.", "www", "192.0.2.99")
+            await until("the change is served", lambda: soa(server, "example.com.") == serial)
+        world.cut = True
+        server.stop()
+        server.lose_journal()
+        server.start()
+        await until("the zone file is served", lambda: soa(server, "example.com.") == written)
+        async with agent(world, server.settings(world, tmp_path)):
+            await until("the change is served again", lambda: soa(server, "example.com.") == serial)
+
+    asyncio.run(story())
+
+
+def test_a_server_that_lost_everything_gets_everything(world: World, server: Server, tmp_path: Path) -> None:
+    async def story() -> None:
+        world.create("example.com.", "example.net.")
+        async with agent(world, server.settings(world, tmp_path)):
+            await until("both are served", lambda: soa(server, "example.com.") and soa(server, "example.net."))
+            await asyncio.to_thread(server.kill)
+            server.forget()
+            for path in server.directory.glob("zones/*"):
+                path.unlink()
+            await asyncio.to_thread(server.start)
+            await until("both are served again", lambda: soa(server, "example.com.") and soa(server, "example.net."))
+
+    asyncio.run(story())
+
+
+def test_an_agent_without_a_controller_serves_from_its_disk(world: World, server: Server, tmp_path: Path) -> None:
+    async def story() -> None:
+        world.create("example.com.")
+        async with agent(world, server.settings(world, tmp_path)):
+            await until("it is served", lambda: soa(server, "example.com.") is not None)
+        serial = soa(server, "example.com.")
+        assert serial is not None, "the name server outlives the agent"
+        world.cut = True
+        server.kill()
+        server.forget()
+        server.start()
+        assert soa(server, "example.com.") is None
+        async with agent(world, server.settings(world, tmp_path)):
+            await until("it is served again", lambda: soa(server, "example.com.") == serial)
+
+    asyncio.run(story())
+
+
+def test_many_zones_are_added_at_once(world: World, server: Server, tmp_path: Path) -> None:
+    count = 300
+
+    async def story() -> None:
+        world.create(*(f"zone-{n}.example." for n in range(count)))
+        async with agent(world, server.settings(world, tmp_path)) as daemon:
+            await until("all are served and proved", lambda: len(daemon.converger.proved) == count, seconds=60)
+            await until("the head is settled", lambda: daemon.converger.settled is not None)
+            assert not daemon.converger.problems
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("command", "package"),
+    [
+        (
+            ["dig", "+noall", "+answer", "+nocomments", "-p", "{port}", "-y", "hmac-sha256:arca-dns:{key}"],
+            "bind9-dnsutils",
+        ),
+        (["kdig", "+noall", "+answer", "-p", "{port}", "-y", "hmac-sha256:arca-dns:{key}"], "knot-dnsutils"),
+        (["drill", "-p", "{port}", "-y", "arca-dns:{key}:hmac-sha256"], "ldnsutils"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_other_clients_transfer_from_the_agent(
+    world: World, nsd: RunningNsd, tmp_path: Path, command: list[str], package: str
+) -> None:
+    program = tool(command[0], package)
+    options = [option.format(port=nsd.primary_port, key=SECRET) for option in command[1:]]
+
+    async def story() -> None:
+        world.create("example.com.")
+        async with agent(world, nsd.settings(world, tmp_path)):
+            await until("it is served", lambda: soa(nsd, "example.com.") is not None)
+            done = await asyncio.to_thread(
+                subprocess.run,
+                [program, *options, "@127.0.0.1", "example.com.", "AXFR"],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=20,
+            )
+            lines = [line for line in done.stdout.splitlines() if line.split() and not line.startswith(";")]
+            assert done.returncode == 0, done.stdout + done.stderr
+            # The SOA stands at both ends.
+            assert len(lines) == len(published(world, "example.com.")) + 1, done.stdout + done.stderr
+
+    asyncio.run(story())

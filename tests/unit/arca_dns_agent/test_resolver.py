@@ -1,0 +1,212 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Keeping a resolver in step: a fake one, which forgets, refuses and goes away; what Unbound is told in its words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+from arca_dns.zone import names
+from arca_dns_agent.resolver import ResolverKeeper, ResolverUnavailable
+from arca_dns_agent.unbound import Unbound
+
+COM, NET, REVERSE = (names.from_text(name) for name in ("example.com.", "example.net.", "0/26.113.0.203.in-addr.arpa."))
+
+
+class FakeResolver:
+    """What it was told, and whether it is up."""
+
+    def __init__(self) -> None:
+        self.stubs: dict[bytes, bool] = {}
+        self.flushed: list[list[bytes]] = []
+        self.refuses: dict[bytes, str] = {}
+        self.added = 0
+        self.up = True
+        self.started = 1
+
+    def _check(self) -> None:
+        if not self.up:
+            raise ResolverUnavailable("the control socket is gone")
+
+    async def version(self) -> str:
+        self._check()
+        return f"Fake {self.started}"
+
+    def generation(self) -> object:
+        return self.started if self.up else None
+
+    async def differing(self, wanted: Mapping[bytes, bool]) -> list[bytes]:
+        self._check()
+        return [zone for zone, insecure in wanted.items() if self.stubs.get(zone) is not insecure]
+
+    async def add(self, zone: bytes, *, insecure: bool) -> str | None:
+        self._check()
+        self.added += 1
+        if zone not in self.refuses:
+            self.stubs[zone] = insecure
+        return self.refuses.get(zone)
+
+    async def remove(self, zone: bytes) -> None:
+        self._check()
+        self.stubs.pop(zone, None)
+
+    async def flush(self, zones: Iterable[bytes]) -> None:
+        self._check()
+        self.flushed.append(list(zones))
+
+
+class World:
+    """A keeper whose clock moves when it is told."""
+
+    def __init__(self) -> None:
+        self.resolver = FakeResolver()
+        self.wanted: dict[bytes, bool] = {}
+        self.now = 0.0
+        self.keeper = ResolverKeeper(
+            self.resolver,
+            lambda: self.wanted,
+            changed=lambda: None,
+            audit_interval=30.0,
+            monotonic=lambda: self.now,
+        )
+
+    def step(self, count: int = 1) -> None:
+        for _step in range(count):
+            asyncio.run(self.keeper.step())
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_zones_that_are_served_are_asked_for_at_the_name_server(world: World) -> None:
+    world.wanted = {COM: False, NET: True}
+    world.step()
+    assert world.resolver.stubs == {COM: False, NET: True}
+    assert world.resolver.flushed == [[COM, NET]], "it may know that they do not exist"
+    assert world.keeper.version == "Fake 1"
+
+
+def test_a_changed_zone_is_forgotten_and_not_told_again(world: World) -> None:
+    world.wanted = {COM: False, NET: False}
+    world.step()
+    world.keeper.served(COM)
+    world.keeper.served(COM)
+    world.step(3)
+    assert world.resolver.flushed[1:] == [[COM]]
+    assert world.resolver.added == 2
+
+
+def test_a_zone_that_becomes_signed_is_validated_from_then_on(world: World) -> None:
+    world.wanted = {COM: True}
+    world.step()
+    world.wanted = {COM: False}
+    world.keeper.served(COM)
+    world.step()
+    assert world.resolver.stubs == {COM: False}
+
+
+def test_a_zone_that_is_gone_is_asked_for_elsewhere_and_forgotten(world: World) -> None:
+    world.wanted = {COM: False}
+    world.step()
+    world.wanted = {}
+    world.keeper.served(COM)
+    world.step()
+    assert world.resolver.stubs == {}
+    assert world.resolver.flushed[-1] == [COM]
+
+
+def test_a_restarted_resolver_gets_everything_again(world: World) -> None:
+    world.wanted = {COM: False, NET: False}
+    world.step()
+    world.resolver.up = False
+    world.step()
+    assert world.keeper.problem == "the control socket is gone"
+    world.resolver.up, world.resolver.started, world.resolver.stubs = True, 2, {}
+    world.keeper.served(COM)
+    world.step()
+    assert world.keeper.problem is None
+    assert world.keeper.version == "Fake 2"
+    assert world.resolver.stubs == {COM: False, NET: False}
+
+
+def test_a_resolver_that_reloaded_its_configuration_is_found_by_the_audit(world: World) -> None:
+    world.wanted = {COM: False}
+    world.step()
+    world.resolver.stubs = {}
+    world.step()
+    assert world.resolver.stubs == {}
+    world.now += 31
+    world.step()
+    assert world.resolver.stubs == {COM: False}
+
+
+def test_many_changes_empty_the_cache_once_and_go_in_portions(world: World) -> None:
+    world.wanted = {names.from_text(f"zone-{n}.example."): False for n in range(450)}
+    world.step()
+    assert len(world.resolver.stubs) == 200
+    world.step(2)
+    assert len(world.resolver.stubs) == 450
+    assert world.resolver.flushed[:2] == [[names.ROOT]] * 2
+
+
+def test_a_refused_zone_keeps_no_other_waiting(world: World) -> None:
+    world.resolver.refuses = {COM: "error cannot parse"}
+    world.wanted = {COM: False, NET: False}
+    world.step(2)
+    assert world.resolver.stubs == {NET: False}
+    assert world.resolver.added == 2
+
+
+LISTED = """\
+. IN stub prime A.ROOT-SERVERS.NET. 198.41.0.4
+Example.com. IN stub noprime 127.0.0.1
+example.net. IN stub noprime +i ::1 127.0.0.1
+0?26.113.0.203.in-addr.arpa. IN stub noprime 192.0.2.1
+"""
+
+
+def unbound(tmp_path: Path, listed: str = "") -> tuple[Unbound, list[str]]:
+    asked: list[str] = []
+    driver = Unbound(tmp_path / "ctl", ("127.0.0.1", 5300))
+
+    async def command(words: str) -> list[str]:
+        asked.append(words)
+        return listed.splitlines() if words == "list_stubs" else ["ok"]
+
+    driver._command = command  # type: ignore[method-assign]
+    return driver, asked
+
+
+def test_what_unbound_lists_is_compared_in_its_own_spelling(tmp_path: Path) -> None:
+    driver, _asked = unbound(tmp_path, LISTED)
+    wanted = {COM: False, NET: True, REVERSE: False}
+    assert asyncio.run(driver.differing(wanted)) == [REVERSE], "that one is asked for elsewhere"
+    assert asyncio.run(driver.differing({COM: True, NET: False})) == [COM, NET]
+    driver, _asked = unbound(tmp_path, LISTED.replace("192.0.2.1", "127.0.0.1"))
+    assert asyncio.run(driver.differing(wanted)) == []
+
+
+def test_unbound_is_kept_from_answering_reverse_zones_itself(tmp_path: Path) -> None:
+    driver, asked = unbound(tmp_path)
+    asyncio.run(driver.add(REVERSE, insecure=True))
+    asyncio.run(driver.add(COM, insecure=False))
+    assert asked == [
+        "local_zone 0/26.113.0.203.in-addr.arpa. transparent",
+        "stub_add +i 0/26.113.0.203.in-addr.arpa. 127.0.0.1@5300",
+        "insecure_remove example.com.",
+        "stub_add example.com. 127.0.0.1@5300",
+    ]
+
+
+def test_an_unbound_that_is_not_there_is_told(tmp_path: Path) -> None:
+    driver = Unbound(tmp_path / "none", ("127.0.0.1", 5300))
+    assert driver.generation() is None
+    with pytest.raises(ResolverUnavailable, match=r"Unbound's control socket .* No such file"):
+        asyncio.run(driver.version())
