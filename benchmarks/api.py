@@ -118,9 +118,7 @@ class Arca(Server):
 
     def fill(self, client: Client, zones: Iterator[str]) -> None:
         while some := list(itertools.islice(zones, _BULK)):
-            operations = [{"action": "create", "zone": name, **self._zone(name, _HOSTS)} for name in some]
-            for operation in operations:
-                del operation["name"]
+            operations = [{"action": "create", "zone": name, "document": self._zone(name, _HOSTS)} for name in some]
             client("POST", "/api/v1/bulk", {"operations": operations})
 
     @staticmethod

@@ -38,6 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "systemd": set(),  # what the daemons tell systemd
     "edge_config": ZONE | {"config"},  # the edge's configuration file, which agent and health check share
     "edge_report": set(),  # the health check's state in words
+    "edge_draining": BASE | {"edge_files"},  # asking an edge to be drained
     "edge_files": set(),  # what agent, health check and operator tell each other
     "store": ZONE | {"config"},  # passwords, as the configuration holds them
     "finding": ZONE,  # searching zones
@@ -64,7 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "service": SERVICE,
     "git_import": SERVICE,  # pushed zone files become versions
     "client": SERVICE | {"moving"},
-    "ansible": SERVICE | {"client"},
+    "ansible": SERVICE | {"client", "edge_draining"},
 }
 DAEMONS = {
     "arca_dns_cli": Path("roles/controller/files/arca_dns_cli"),

@@ -13,11 +13,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from arca_dns.edge_config import load
+from arca_dns.edge_draining import Draining
 from arca_dns.edge_files import Drain, Lease, read_drains, write_leases
 from arca_dns.errors import NotFound, PlanRefused, StoreUnavailable
 from arca_dns_agent.cli import app
-from arca_dns_agent.draining import Draining
 
 V4, V6 = "203.0.113.53/32", "2001:db8::53/128"
 
@@ -38,7 +37,11 @@ class Edge:
         self.now = 0.0
         self.then: list[Callable[[], None]] = []
         self.work = Draining(
-            load(self.config), utc=lambda: datetime.fromtimestamp(0, UTC), monotonic=lambda: self.now, sleep=self.sleep
+            folder,
+            folder / "health.json",
+            utc=lambda: datetime.fromtimestamp(0, UTC),
+            monotonic=lambda: self.now,
+            sleep=self.sleep,
         )
         self.health()
 

@@ -17,6 +17,7 @@ import typer
 
 from arca_dns import edge_report
 from arca_dns.edge_config import EdgeConfig, load
+from arca_dns.edge_draining import read_health
 from arca_dns.errors import ArcaError
 from arca_dns.store.base import JsonObject
 
@@ -71,7 +72,7 @@ def status(
 def explain(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Say why each prefix is announced or not, with every check and BGP session, and since when."""
     try:
-        health = draining.health_of(_config(config))
+        health = read_health(Path(_config(config).health.state_file))
     except ArcaError as error:
         raise _fail(str(error)) from None
     for line in edge_report.explain_lines(health, datetime.now(UTC)):
