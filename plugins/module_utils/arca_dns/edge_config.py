@@ -131,10 +131,31 @@ class Bird:
 
 
 @dataclass(frozen=True)
+class RecordCheck:
+    """A record that the name server must answer with; *value* in zone-file form, empty for any."""
+
+    name: str
+    type: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Service:
+    """Prefixes with checks of their own: *zones*, *records* and *command* in place of the general ones."""
+
+    name: Annotated[str, Pattern(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", "letters, digits, dots and hyphens")]
+    prefixes: tuple[str, ...]
+    zones: tuple[str, ...] = ()
+    records: tuple[RecordCheck, ...] = ()
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Health:
     """What the health check asks, how often, and when it moves.
 
-    *state_directory* outlives boots: it holds what an operator has drained.
+    *state_directory* outlives boots: it holds what an operator has drained. The *latency_percentile* of the answers of
+    the last *latency_window* rounds is held against *latency_limit*. *command* is a check of the operator's own.
     """
 
     check_interval: Interval = 2.0
@@ -153,6 +174,14 @@ class Health:
     unbound_server: str = ""
     zones: tuple[str, ...] = ()
     latency_limit: Interval = 0.2
+    latency_percentile: Annotated[float, Range(least=1, most=100)] = 95.0
+    latency_window: Rounds = 20
+    signature_minimum: Seconds = 86400.0
+    records: tuple[RecordCheck, ...] = ()
+    command: tuple[str, ...] = ()
+    command_timeout: Interval = 5.0
+    unbound_required: bool = False
+    services: tuple[Service, ...] = ()
     state_file: str = "/run/arca-dns/health.json"
     state_directory: str = "/var/lib/arca-dns/health"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from arca_dns_health.bird import Prefix
 from arca_dns_health.decision import Round
-from arca_dns_health.probe import Check, Plan, Prober, Target, Transport
+from arca_dns_health.probe import Check, Plan, Prober, Record, Target, Transport
 from arca_dns_health.served import Served, ServedZone
 
 NOW = 1_800_000_000
@@ -212,9 +212,44 @@ def test_an_unsigned_zone_needs_no_signature(server: NameServer) -> None:
 
 def test_slow_answers_are_a_soft_reason(server: NameServer) -> None:
     server.seconds = 0.3
-    rounds, _ = probe(server)
-    assert rounds[V4].hard == ()
-    assert any("took" in said for said in rounds[V4].soft)
+    rounds, checks = probe(server)
+    assert not rounds[V4].hard
+    assert len(rounds[V4].soft) == 1
+    assert "p95 of the last 1 rounds" in rounds[V4].soft[0]
+    assert all(check.reason is None for check in checks)
+
+
+def test_a_signature_that_expires_soon_is_a_soft_reason(server: NameServer) -> None:
+    rounds, _checks = probe(server, plan=replace(PLAN, signature_minimum=2 * 86400))
+    assert not rounds[V4].hard
+    assert all("expires in 86400 s" in reason for reason in rounds[V4].soft)
+    assert probe(server, plan=replace(PLAN, signature_minimum=3600))[0][V4] == Round()
+
+
+def test_a_record_that_is_asked_for_must_be_there(server: NameServer) -> None:
+    soa = dns.rdatatype.SOA
+    right = Record(ZONE, soa, f"ns.example.org. admin.example.org. {server.serial} 1 2 3 4")
+    assert probe(server, plan=replace(PLAN, records=(right, Record(ZONE, soa))))[0][V4] == Round()
+    wrong = replace(right, value="ns.example.org. admin.example.org. 7 1 2 3 4")
+    rounds, checks = probe(server, plan=replace(PLAN, records=(wrong, Record(ZONE, dns.rdatatype.MX))))
+    assert len(rounds[V6].hard) == 2
+    assert "does not have" in rounds[V6].hard[0]
+    assert "no such record" in rounds[V6].hard[1]
+    assert {check.rdtype for check in checks} == {"SOA", "MX"}
+
+
+@pytest.mark.parametrize(
+    ("status", "hard", "soft"),
+    [(0, (), ()), (1, (), ("check: so so",)), (2, ("check: so so",), ()), (99, ("check: so so",), ())],
+)
+def test_a_command_has_a_say(server: NameServer, status: int, hard: tuple[str, ...], soft: tuple[str, ...]) -> None:
+    async def runner(argv: Sequence[str], timeout: float) -> tuple[int, str]:
+        return status, "so so\nmore\n"
+
+    plan = replace(PLAN, command=("/usr/bin/check",))
+    asker = Prober(plan, lambda: (SERVED, None), lambda: 0.0, lambda: NOW, server.exchange, runner)
+    rounds, _checks = asyncio.run(asker.round(frozenset()))
+    assert rounds == {V4: Round(hard, soft), V6: Round(hard, soft)}
 
 
 def test_what_troubles_the_agent_is_a_soft_reason(server: NameServer) -> None:

@@ -39,12 +39,13 @@ def config(tmp_path: Path) -> Path:
 
 def test_settings_are_read(config: Path) -> None:
     settings = Settings.of(load(config))
-    assert settings.plan.services == {
+    (plan,) = settings.plans
+    assert plan.services == {
         ip_network("203.0.113.0/24"): (ip_address("203.0.113.53"),),
         ip_network("2001:db8:53::53/128"): (ip_address("2001:db8:53::53"),),
     }
-    assert str(settings.plan.nsd_server) == "127.0.0.1#5300"
-    assert str(settings.plan.unbound_server) == "::1"
+    assert str(plan.nsd_server) == "127.0.0.1#5300"
+    assert str(plan.unbound_server) == "::1"
     assert settings.thresholds.failure == 2
     assert settings.pace.normal == 0.5
     assert settings.pace.fast <= settings.pace.normal
@@ -66,6 +67,44 @@ def test_prefixes_that_cannot_be_served_are_refused_by_key(
     with pytest.raises(ConfigError) as caught:
         services(prefixes, addresses)
     assert [found.pointer for found in caught.value.places] == [place]
+
+
+SERVICES = """\
+  latency_limit: 100ms
+  latency_percentile: 90
+  records: [{name: www.example.org, type: A, value: 192.0.2.1}]
+  command: [/usr/local/bin/check, --fast]
+  services:
+    - {name: old, prefixes: [203.0.113.0/24]}
+    - {name: new, prefixes: ["2001:db8:53::53/128"], zones: [example.net], command: [/bin/other]}
+"""
+
+
+def test_services_have_checks_of_their_own_where_they_say_so(config: Path) -> None:
+    config.write_text(CONFIG + SERVICES)
+    old, new = Settings.of(load(config)).plans
+    assert [str(prefix) for prefix in old.services] == ["203.0.113.0/24"]
+    assert (old.command, old.zones) == (("/usr/local/bin/check", "--fast"), ())
+    assert (new.command, new.zones) == (("/bin/other",), ("example.net.",))
+    assert old.records == new.records
+    assert [(one.name, int(one.rdtype), one.value) for one in old.records] == [("www.example.org.", 1, "192.0.2.1")]
+    assert (new.latency.limit, new.latency.percentile, new.latency.window) == (0.1, 90, 20)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("[203.0.113.0/24]}", "[198.51.100.0/24]}", "health.services[0].prefixes[0]"),
+        ("[example.net]", "['..']", "health.services[1].zones[0]"),
+        ("type: A,", "type: B,", "health.records[0]"),
+        ("value: 192.0.2.1}", "value: nowhere}", "health.records[0]"),
+    ],
+)
+def test_services_that_cannot_be_are_refused_by_key(config: Path, old: str, new: str, key: str) -> None:
+    config.write_text(CONFIG + SERVICES.replace(old, new))
+    with pytest.raises(ConfigError) as caught:
+        Settings.of(load(config))
+    assert caught.value.places[0].pointer == key
 
 
 def test_check_config_is_content_with_a_valid_file(config: Path) -> None:

@@ -26,6 +26,7 @@ from .log import configure
 from .probe import Prober
 from .served import ServedFile
 from .settings import Settings
+from .several import Several
 from .systemd import restarting
 from .wishes import Wishes
 
@@ -82,12 +83,14 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    served = ServedFile(settings.served_file)
+    prefixes = [prefix for plan in settings.plans for prefix in plan.services]
     service = Daemon(
-        settings.plan.services,
+        prefixes,
         settings.thresholds,
         settings.softness,
-        Prober(settings.plan, ServedFile(settings.served_file).read, time.monotonic, time.time),
-        Bird.at(settings.bird_socket, settings.bird_state_directory, settings.plan.services),
+        Several([Prober(plan, served.read, time.monotonic, time.time) for plan in settings.plans]),
+        Bird.at(settings.bird_socket, settings.bird_state_directory, prefixes),
         Clocks(time.monotonic, lambda: datetime.now(UTC)),
         Wishes(settings.drains_file, settings.leases_file, settings.drained_file),
         settings.state_file,

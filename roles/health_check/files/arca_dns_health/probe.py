@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeAlias
 
@@ -23,6 +23,7 @@ import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
@@ -31,8 +32,10 @@ from arca_dns.dnssec.verifier import verify_rrset
 from arca_dns.errors import ArcaError
 from arca_dns.zone.rr import RRset, serial_newer
 
+from . import command
 from .bird import Prefix
 from .decision import Round
+from .latency import Latencies, LatencyLimit
 from .served import Served, ServedZone
 
 Address: TypeAlias = IPv4Address | IPv6Address
@@ -59,7 +62,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question and what came of it; *reason* is ``None`` for a right answer."""
+    """One question and what came of it; *reason* is ``None`` for a right answer, *soft* what soon is wrong with it."""
 
     server: Literal["nsd", "unbound"]
     target: Target
@@ -67,11 +70,22 @@ class Check:
     zone: str
     reason: str | None
     latency: float
+    soft: str | None = None
+    rdtype: str = "SOA"
 
     @property
     def name(self) -> str:
         """What was asked, in a few words."""
-        return f"{self.server} {self.transport} {self.target} {self.zone} SOA"
+        return f"{self.server} {self.transport} {self.target} {self.zone} {self.rdtype}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record that must be answered; with *value* (in zone-file form) that very one."""
+
+    name: str
+    rdtype: dns.rdatatype.RdataType
+    value: str = ""
 
 
 Exchange: TypeAlias = Callable[[dns.message.Message, Target, Transport, float], Awaitable[dns.message.Message]]
@@ -88,14 +102,22 @@ async def exchange(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a round asks: service addresses per prefix, further servers, zones, and the limits."""
+    """What a round asks: service addresses per prefix, further servers, zones, records, a command, and the limits.
+
+    *signature_minimum* is how many seconds the SOA's signature should be valid for yet.
+    """
 
     services: Mapping[Prefix, tuple[Address, ...]]
     nsd_server: Target | None = None
     unbound_server: Target | None = None
     zones: tuple[str, ...] = ()
     timeout: float = 1.0
-    latency_limit: float = 0.2
+    latency: LatencyLimit = field(default_factory=LatencyLimit)
+    signature_minimum: float = 0.0
+    records: tuple[Record, ...] = ()
+    command: tuple[str, ...] = ()
+    command_timeout: float = 5.0
+    unbound_required: bool = False
 
 
 class Prober:
@@ -108,12 +130,15 @@ class Prober:
         monotonic: Callable[[], float],
         wall_clock: Callable[[], float],
         exchange: Exchange = exchange,
+        runner: command.Runner = command.run,
     ) -> None:
         self._plan = plan
         self._read_served = read_served
         self._monotonic = monotonic
         self._wall_clock = wall_clock
         self._exchange = exchange
+        self._runner = runner
+        self._latencies = {prefix: Latencies(plan.latency) for prefix in plan.services}
         self._keys: dict[tuple[Target, str], tuple[int, tuple[bytes, ...]]] = {}
 
     async def round(self, withdrawn: frozenset[Prefix]) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
@@ -124,16 +149,18 @@ class Prober:
         """
         served, problem = self._read_served()
         zones = served.to_probe(self._plan.zones)
-        checks = await asyncio.gather(*self._checks(zones))
+        said, checks = await asyncio.gather(self._command(), asyncio.gather(*self._checks(zones)))
         if any(check.reason for check in checks):
             # A zone that the agent has taken out of service meanwhile is rightly refused.
             now_served = self._read_served()[0].zones
             checks = [check for check in checks if check.reason is None or check.zone in now_served]
-        soft = [*served.problems, *([problem] if problem else ())]
+        soft = [*served.problems, *([problem] if problem else ()), *([said.soft] if said.soft else ())]
         if not zones:
             nothing = (problem or "no zone has been proved to be served yet: nothing to announce",)
             return {prefix: Round(hard=nothing) for prefix in self._plan.services}, ()
         rounds = {prefix: self._judge(prefix, checks, soft, served.notes) for prefix in self._plan.services}
+        if said.hard:
+            rounds = {prefix: replace(found, hard=(*found.hard, said.hard)) for prefix, found in rounds.items()}
         back = [prefix for prefix in withdrawn if prefix in rounds and not rounds[prefix].hard]
         if back:
             old = await self._outdated(served, self._plan.services[back[0]][0])
@@ -150,7 +177,7 @@ class Prober:
                 return judge_soa(await self._ask(zone.name, dns.rdatatype.SOA, target, "udp"), zone)[0]
 
             async with turns:
-                return await self._timed("nsd", zone, target, "udp", ask)
+                return await self._timed("nsd", zone.name, target, "udp", ask)
 
         zones = [served.zones[name] for name in sorted(served.zones)[:_OUTDATED_ZONES]]
         checks = await asyncio.gather(*map(look, zones))
@@ -170,6 +197,9 @@ class Prober:
                     yield self._authoritative(zone, target, transport)
                 if self._plan.unbound_server:
                     yield self._resolver(zone, self._plan.unbound_server, transport)
+        for record in self._plan.records:
+            for target in targets:
+                yield self._record(record, target)
 
     def _judge(self, prefix: Prefix, checks: Iterable[Check], soft: Iterable[str], notes: tuple[str, ...]) -> Round:
         addresses = self._plan.services[prefix]
@@ -178,23 +208,48 @@ class Prober:
         for check in checks:
             here = check.target.address in addresses or check.target == self._plan.nsd_server
             if check.reason is not None:
-                if here:
+                if here or (check.server == "unbound" and self._plan.unbound_required):
                     hard.append(f"{check.name}: {check.reason}")
                 elif check.server == "unbound":
                     light.append(f"{check.name}: {check.reason}")
-            elif here and check.latency > self._plan.latency_limit:
-                light.append(f"{check.name}: took {check.latency * 1000:.0f} ms")
+            elif here and check.soft is not None:
+                light.append(f"{check.name}: {check.soft}")
+        slow = self._latencies[prefix].observe(
+            check.latency for check in checks if check.reason is None and check.target.address in addresses
+        )
+        if slow is not None:
+            light.append(slow)
         return Round(tuple(hard), tuple(light), notes)
 
     async def _authoritative(self, zone: ServedZone, target: Target, transport: Transport) -> Check:
+        soft: list[str] = []
+
         async def ask() -> str | None:
             answer = await self._ask(zone.name, dns.rdatatype.SOA, target, transport)
             reason, serial = judge_soa(answer, zone)
             if reason is not None or not zone.signed:
                 return reason
-            return judge_signature(answer, zone.name, await self._dnskeys(zone, serial, target), self._wall_clock())
+            now = self._wall_clock()
+            reason = judge_signature(answer, zone.name, await self._dnskeys(zone, serial, target), now)
+            left = signature_left(answer, zone.name, now)
+            if reason is None and left < self._plan.signature_minimum:
+                soft.append(f"the signature expires in {left:.0f} s")
+            return reason
 
-        return await self._timed("nsd", zone, target, transport, ask)
+        check = await self._timed("nsd", zone.name, target, transport, ask)
+        return replace(check, soft=soft[0]) if soft else check
+
+    async def _record(self, record: Record, target: Target) -> Check:
+        async def ask() -> str | None:
+            return judge_record(await self._ask(record.name, record.rdtype, target, "udp"), record)
+
+        check = await self._timed("nsd", record.name, target, "udp", ask)
+        return replace(check, rdtype=dns.rdatatype.to_text(record.rdtype))
+
+    async def _command(self) -> command.Verdict:
+        if not self._plan.command:
+            return command.Verdict()
+        return await command.verdict(self._plan.command, self._plan.command_timeout, self._runner)
 
     async def _resolver(self, zone: ServedZone, target: Target, transport: Transport) -> Check:
         async def ask() -> str | None:
@@ -203,12 +258,12 @@ class Prober:
                 return f"answered {dns.rcode.to_text(answer.rcode())}"
             return None if _find(answer, zone.name, dns.rdatatype.SOA) else "no SOA in the answer"
 
-        return await self._timed("unbound", zone, target, transport, ask)
+        return await self._timed("unbound", zone.name, target, transport, ask)
 
     async def _timed(
         self,
         server: Literal["nsd", "unbound"],
-        zone: ServedZone,
+        name: str,
         target: Target,
         transport: Transport,
         ask: Callable[[], Awaitable[str | None]],
@@ -228,7 +283,7 @@ class Prober:
             reason = f"an answer that is none: {error}"
         except EOFError:
             reason = "the connection was closed without an answer"
-        return Check(server, target, transport, zone.name, reason, self._monotonic() - began)
+        return Check(server, target, transport, name, reason, self._monotonic() - began)
 
     async def _dnskeys(self, zone: ServedZone, serial: int, target: Target) -> tuple[bytes, ...]:
         known = self._keys.get((target, zone.name))
@@ -283,6 +338,25 @@ def judge_signature(answer: dns.message.Message, zone: str, dnskeys: tuple[bytes
         else:
             return None
     return f"bogus: {reason}"
+
+
+def signature_left(answer: dns.message.Message, zone: str, now: float) -> float:
+    """For how many seconds the longest signature of the SOA in *answer* is valid yet."""
+    signatures = _find(answer, zone, dns.rdatatype.RRSIG, dns.rdatatype.SOA)
+    return max((float(one.expiration) - now for one in signatures or ()), default=0.0)
+
+
+def judge_record(answer: dns.message.Message, record: Record) -> str | None:
+    """What is wrong with the answer to the question for *record*; ``None``: nothing."""
+    if answer.rcode() != dns.rcode.NOERROR:
+        return f"answered {dns.rcode.to_text(answer.rcode())}"
+    found = _find(answer, record.name, record.rdtype)
+    if not found:
+        return "no such record in the answer"
+    if not record.value:
+        return None
+    wanted = dns.rdata.from_text(dns.rdataclass.IN, record.rdtype, record.value)
+    return None if wanted in found else f"the answer does not have {record.value}"
 
 
 def _find(

@@ -6,18 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from arca_dns.edge_config import EdgeConfig
-from arca_dns.errors import ConfigError, Place
+import dns.exception
+import dns.rdata
+import dns.rdataclass
+import dns.rdatatype
+
+from arca_dns.edge_config import EdgeConfig, RecordCheck
+from arca_dns.errors import ArcaError, ConfigError, Place
 from arca_dns.zone import names
 
 from .bird import Prefix
 from .daemon import Pace
 from .decision import Thresholds
-from .probe import Address, Plan, Target
+from .latency import LatencyLimit
+from .probe import Address, Plan, Record, Target
 from .stance import Softness
 
 
@@ -25,7 +31,7 @@ from .stance import Softness
 class Settings:
     """All that :mod:`.cli` needs to put a daemon together."""
 
-    plan: Plan
+    plans: tuple[Plan, ...]
     thresholds: Thresholds
     softness: Softness
     pace: Pace
@@ -43,14 +49,7 @@ class Settings:
         """Read them from *config*. Raises :class:`ConfigError`."""
         health = config.health
         return cls(
-            plan=Plan(
-                services=services(config.bird.anycast_prefixes, config.bird.service_addresses),
-                nsd_server=_target("health.nsd_server", health.nsd_server),
-                unbound_server=_target("health.unbound_server", health.unbound_server),
-                zones=tuple(names.to_text(names.from_text(zone)) for zone in health.zones),
-                timeout=health.timeout,
-                latency_limit=health.latency_limit,
-            ),
+            plans=_plans(config),
             thresholds=Thresholds(
                 failure=health.failure_threshold,
                 recovery=health.recovery_threshold,
@@ -75,6 +74,75 @@ class Settings:
             leases_file=Path(health.state_file).with_name("leases.json"),
             withdraw_on_stop=health.on_stop == "withdraw",
         )
+
+
+def _plans(config: EdgeConfig) -> tuple[Plan, ...]:
+    """A plan for each service; without any, all prefixes are of one. Raises :class:`ConfigError`."""
+    health, bird = config.health, config.bird
+    every = services(bird.anycast_prefixes, bird.service_addresses)
+    common = Plan(
+        services=every,
+        nsd_server=_target("health.nsd_server", health.nsd_server),
+        unbound_server=_target("health.unbound_server", health.unbound_server),
+        zones=_zones("health.zones", health.zones),
+        timeout=health.timeout,
+        latency=LatencyLimit(health.latency_limit, health.latency_percentile, health.latency_window),
+        signature_minimum=health.signature_minimum,
+        records=_records("health.records", health.records),
+        command=health.command,
+        command_timeout=health.command_timeout,
+        unbound_required=health.unbound_required,
+    )
+    if not health.services:
+        return (common,)
+    plans, left, problems = [], dict(every), []
+    for index, service in enumerate(health.services):
+        at = f"health.services[{index}]"
+        mine: dict[Prefix, tuple[Address, ...]] = {}
+        for number, text in enumerate(service.prefixes):
+            prefix = next((one for one in left if str(one) == text), None)
+            if prefix is None:
+                place = "is no prefix in bird.anycast_prefixes, or another service has it"
+                problems.append(Place(place, pointer=f"{at}.prefixes[{number}]"))
+            else:
+                mine[prefix] = left.pop(prefix)
+        plans.append(
+            replace(
+                common,
+                services=mine,
+                zones=_zones(f"{at}.zones", service.zones) or common.zones,
+                records=_records(f"{at}.records", service.records) or common.records,
+                command=service.command or common.command,
+            )
+        )
+    problems += [Place(f"no service has {prefix}", pointer="health.services") for prefix in left]
+    if problems:
+        raise ConfigError("the services cannot be used", problems)
+    return tuple(plans)
+
+
+def _zones(pointer: str, texts: Iterable[str]) -> tuple[str, ...]:
+    found = []
+    for index, text in enumerate(texts):
+        try:
+            found.append(names.to_text(names.from_text(text)))
+        except ArcaError as error:
+            raise ConfigError("a zone is none", [Place(error.message, pointer=f"{pointer}[{index}]")]) from None
+    return tuple(found)
+
+
+def _records(pointer: str, records: Iterable[RecordCheck]) -> tuple[Record, ...]:
+    found = []
+    for index, one in enumerate(records):
+        try:
+            rdtype = dns.rdatatype.from_text(one.type)
+            if one.value:
+                dns.rdata.from_text(dns.rdataclass.IN, rdtype, one.value)
+            found.append(Record(names.to_text(names.from_text(one.name)), rdtype, one.value))
+        except (ArcaError, dns.exception.DNSException) as error:
+            place = Place(str(error) or f"{one.type} is no record type", pointer=f"{pointer}[{index}]")
+            raise ConfigError("a record to check is none", [place]) from None
+    return tuple(found)
 
 
 def services(prefixes: Iterable[str], addresses: Iterable[str]) -> dict[Prefix, tuple[Address, ...]]:
