@@ -59,6 +59,11 @@ class World:
             settings = ZoneSettings(dnssec=signed)
             self.service.create_zone(origin, parse(text, origin).rrsets, actor="test", settings=settings)
 
+    def replace(self, zone: str, text: str) -> None:
+        """Give *zone* other content."""
+        origin = names.from_text(zone)
+        self.service.replace_zone(origin, parse(text, origin).rrsets, if_version=None, actor="test", force=True)
+
     def change(self, zone: str, owner: str, address: str) -> int:
         """Set an A record; returns the published serial."""
         origin = names.from_text(zone)

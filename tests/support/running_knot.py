@@ -53,18 +53,22 @@ template:
     zonefile-sync: 60
     expire-min-interval: 31536000
     retry-max-interval: 60
+    zone-max-size: {limit}
 """
 
 
 class RunningKnot:
     """Knot, to be stopped and started; zones that are added to it are in its configuration database."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, limit: int = 1 << 30) -> None:
+        """*limit* is how many octets a zone may have."""
         self.directory = directory
         self.port, self.primary_port = free_port(), free_port()
         (directory / "zones").mkdir()
         (directory / "db").mkdir()
-        config = CONFIG.format(directory=directory, port=self.port, primary=self.primary_port, secret=SECRET)
+        config = CONFIG.format(
+            directory=directory, port=self.port, primary=self.primary_port, secret=SECRET, limit=limit
+        )
         (directory / "knot.conf").write_text(config)
         self._import()
         self._process: subprocess.Popen[bytes] | None = None

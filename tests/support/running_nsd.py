@@ -55,6 +55,7 @@ pattern:
     allow-axfr-fallback: yes
     min-expire-time: 31536000
     max-retry-time: 60
+    size-limit-xfr: {limit}
 """
 
 
@@ -81,11 +82,14 @@ def free_port() -> int:
 class RunningNsd:
     """NSD, to be stopped and started."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, limit: int = 1 << 30) -> None:
+        """*limit* is how many octets a zone may have."""
         self.directory = directory
         self.port, self.primary_port = free_port(), free_port()
         (directory / "zones").mkdir()
-        config = CONFIG.format(directory=directory, port=self.port, primary=self.primary_port, secret=SECRET)
+        config = CONFIG.format(
+            directory=directory, port=self.port, primary=self.primary_port, secret=SECRET, limit=limit
+        )
         (directory / "nsd.conf").write_text(config)
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import dns.message
@@ -19,7 +20,7 @@ import pytest
 import structlog
 
 from arca_dns.zone import names, rr
-from edge_agent import World, agent, until
+from edge_agent import ZONE, World, agent, until
 from running_knot import RunningKnot
 from running_nsd import RunningNsd, tool
 from transfers import DNSPYTHON_KEY, SECRET
@@ -68,6 +69,10 @@ def published(world: World, zone: str) -> set[bytes]:
 
 def transfers(log: list[dict], zone: str) -> list[str]:  # type: ignore[type-arg]
     return [entry["kind"] for entry in log if entry["event"] == "transfer" and entry["zone"] == zone]
+
+
+def failed(world: World, zone: str) -> bool:
+    return any(failure["name"] == zone for report in world.attested[-1:] for failure in report["failures"])
 
 
 @pytest.fixture
@@ -207,6 +212,42 @@ def test_many_zones_are_added_at_once(world: World, server: Server, tmp_path: Pa
             assert not daemon.converger.problems
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("kind", [RunningNsd, RunningKnot])
+def test_a_zone_that_the_server_refuses_keeps_its_old_content_and_others_go_on(
+    world: World, kind: type[RunningNsd] | type[RunningKnot], tmp_path: Path
+) -> None:
+    directory = tmp_path / "server"
+    directory.mkdir()
+    server = kind(directory, limit=6000)
+    many = "".join(f'text-{n} TXT "{"x" * 200}"\n' for n in range(40))
+
+    async def story() -> None:
+        world.create("example.com.", "example.net.")
+        settings = replace(server.settings(world, tmp_path), server_timeout=0.3)
+        async with agent(world, settings) as daemon:
+            await until("both are served", lambda: soa(server, "example.com.") and soa(server, "example.net."))
+            small = soa(server, "example.com.")
+            world.replace("example.com.", ZONE + many)
+            await until("it is attested as failed", lambda: failed(world, "example.com."))
+            assert soa(server, "example.com.") == small
+            serial = world.change("example.net.", "www", "192.0.2.7")
+            await until("the other is served", lambda: soa(server, "example.net.") == serial)
+            await until(
+                "and the head is settled", lambda: daemon.converger.settled == daemon.synchroniser.held.head.revision
+            )
+            world.replace("example.com.", ZONE)
+            await until(
+                "small again, it is served", lambda: soa(server, "example.com.") == world.serial("example.com.")
+            )
+            await until("and no failure is attested", lambda: not world.attested[-1]["failures"])
+
+    server.start()
+    try:
+        asyncio.run(story())
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize(

@@ -443,3 +443,17 @@ def test_zones_that_change_or_go_are_told_of_once_they_are_served(world: World) 
     world.settle()
     assert sorted(world.served[:2]) == sorted([ZONE, OTHER])
     assert sorted(world.served[2:]) == sorted([OTHER, ZONE])
+
+
+def test_zones_that_are_being_given_are_not_added_one_by_one(world: World) -> None:
+    add = world.server.add
+
+    async def slow(zones: Iterable[bytes]) -> dict[bytes, str]:
+        await asyncio.sleep(0.005)
+        return await add(zones)
+
+    world.server.add = slow  # type: ignore[method-assign]
+    world.hold({ZONE: 1, OTHER: 5})
+    world.settle()
+    assert [call for call in world.server.calls if call.startswith("add")] == ["add 2"]
+    assert world.proved() == {ZONE: 1, OTHER: 5}

@@ -89,8 +89,12 @@ def test_a_transaction_that_knot_does_not_take_is_given_up(tmp_path: Path) -> No
 def test_a_removed_zone_leaves_nothing_on_disk(tmp_path: Path) -> None:
     fake = FakeKnotc()
     asyncio.run(knot(tmp_path, fake).remove([COM]))
-    assert fake.given[1:] == [["conf-unset zone[example.com.]", "conf-commit"], ["zone-purge +orphan example.com."]]
-    assert fake.commands[-1][-1] == "-f"
+    assert fake.given == [
+        ["zone-purge example.com."],
+        ["conf-begin"],
+        ["conf-unset zone[example.com.]", "conf-commit"],
+    ]
+    assert fake.commands[0][-1] == "-f"
 
 
 def test_only_zones_of_our_template_are_ours(tmp_path: Path) -> None:

@@ -345,3 +345,23 @@ def test_fetches_side_by_side_hold_one_large_blob_at_a_time(world: World, tmp_pa
 
     assert asyncio.run(all_at_once()) == [1, 1, 1, 1]
     assert most == 1
+
+
+def test_changes_without_end_leave_nothing_behind(world: World, edge: Edge) -> None:
+    seen = []
+    for turn in range(1, 91):
+        if turn % 10 == 1:
+            world.create(f"zone-{turn}.example.")
+            if turn > 30:
+                world.delete(f"zone-{turn - 30}.example.")
+        else:
+            world.change(f"zone-{turn - (turn - 1) % 10}.example.", f"host-{turn % 4}", f"192.0.2.{turn}")
+        assert edge.pull()
+        if turn % 30 == 0:
+            edge.sync.sweep()
+            seen.append((len(edge.state.digests()), len(list(Path("/proc/self/fd").iterdir()))))
+            assert edge.readable()
+    blobs, files = zip(*seen, strict=True)
+    assert max(blobs) < 100, "three zones at any time, though 90 versions were published"
+    assert len(set(files)) == 1, "open files"
+    assert len(edge.serials()) == 3

@@ -124,7 +124,7 @@ class Controllers:
                 raise HeadRejected(f"the head is longer than {_HEAD_LIMIT} octets")
         try:
             return SignedHead.from_json(json.loads(body))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise HeadRejected("the head is not JSON") from None
 
     async def blobs(self, digests: Sequence[str]) -> AsyncGenerator[tuple[str, bytes], None]:

@@ -36,7 +36,7 @@ _WORKERS = 32
 _WORKERS_FOR_FAILED = 4  # zones that failed before do not keep others waiting
 _LARGE = 100_000  # records
 _LARGE_PAUSE = 0.2
-_LOADING = 10.0  # seconds that a server may take to serve what it was sent before it is told of more
+_LOADING, _LOADING_LARGE = 2.0, 10.0  # seconds that a server may take to serve what it was sent
 _ENOUGH = 4  # times that it was sent one version
 _TICK = 1.0
 _FIRST_POLL, _LAST_POLL = 0.004, 0.25
@@ -108,6 +108,7 @@ class Converger:
         self.settled: int | None = None  # the latest revision of which every zone is proved or failed
         self._applied: dict[bytes, Entry] = {}
         self._given: set[bytes] = set()  # what the server has
+        self._giving: set[bytes] = set()  # what it is about to be given
         self._aimed: int | None = None
         self._generation: object = None
         self._next_audit = 0.0
@@ -175,6 +176,8 @@ class Converger:
             log.error("state cannot be written", reason=str(error))
             self._generation = None
             return
+        finally:
+            self._giving.clear()
         if self.server_problem is not None:
             log.info("name server answers")
             self.server_problem = None
@@ -194,6 +197,7 @@ class Converger:
             self._quarantine.release(zone)
             self._pending.pop(zone, None)
             self._told.pop(zone, None)
+        self._giving.update(zone for zone in changed if zone not in self._given)
         for zone in changed:
             self._queue(zone)
         if removed:
@@ -313,7 +317,8 @@ class Converger:
                 return
             now = self._monotonic()
             transfer = self._transfer(zone) or Transfer()
-            in_flight = transfer.sending > 0 or (transfer.serial != proof.serial and now - transfer.ended < _LOADING)
+            loading = min(_LOADING_LARGE if apex.large else _LOADING, self._timeout)
+            in_flight = transfer.sending > 0 or (transfer.serial != proof.serial and now - transfer.ended < loading)
             times = transfer.times - sent if transfer.serial == entry.serial else 0
             if (in_flight and times < _ENOUGH) or (proof.serial is not None and proof.serial != seen):
                 seen, progress = proof.serial, now
@@ -323,7 +328,7 @@ class Converger:
             if now - progress > self._timeout:
                 self._fail(zone, f"serial {entry.serial} is not served: {_state(proof)}")
                 return
-            if proof.unknown and not added:
+            if proof.unknown and not added and zone not in self._giving:
                 refused = await self._server.add([zone])
                 added = True
                 if zone in refused:

@@ -27,6 +27,7 @@ _FIRST_WAIT = 0.5
 _LEAST_POLL = 1.0
 _LONGEST_POLL = 55.0
 _SPREAD = 1.0  # seconds over which edges whose polls ended all at once come back
+_MOST_TOLD = 64
 _SWEEP_AFTER = 500  # heads
 _SWEEP_EVERY = 3600.0
 
@@ -50,6 +51,8 @@ class Contact:
 
     def bad(self, error: ArcaError) -> bool:
         """Note a failure; whether that is the first of its kind since all was good."""
+        if len(self._told) >= _MOST_TOLD:  # reasons may hold figures
+            self._told.clear()
         news = str(error) not in self._told
         self.reachable, self.problem = not isinstance(error, Unreachable), str(error)
         self._told.add(self.problem)

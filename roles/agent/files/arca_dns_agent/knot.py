@@ -92,8 +92,8 @@ class Knot:
     async def remove(self, zones: Iterable[bytes]) -> None:
         """See :class:`.server.AuthoritativeServer`. What is left of them on disk goes with them."""
         gone = [_text(zone) for zone in zones]
+        await self._ask([f"zone-purge {zone}" for zone in gone], "-f")
         await self._configure([f"conf-unset zone[{zone}]" for zone in gone])
-        await self._ask([f"zone-purge +orphan {zone}" for zone in gone], "-f")
 
     async def notify(self, zone: bytes, soa: RRset) -> str | None:
         """See :class:`.server.AuthoritativeServer`."""

@@ -142,7 +142,7 @@ class LeaseKeeper:
         try:
             answer = await self._controllers.lease(self._edge, {"wishes": document})
             leases = _leases(answer, wishes)
-        except (Unreachable, ValueError) as error:
+        except (Unreachable, ValueError, RecursionError) as error:
             if not self._failures:
                 log.warning("no answer about leases; what was granted stays", reason=str(error))
             wait = min(_LONGEST_WAIT, 2.0 ** min(self._failures, 4))
