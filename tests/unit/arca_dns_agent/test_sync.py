@@ -169,6 +169,18 @@ def test_a_bad_head_is_refused_with_the_reason_and_nothing_changes(
     assert edge.state.head() == world.service.head()
 
 
+def test_an_edge_that_was_moved_to_another_ring_takes_its_head_whatever_its_revision(world: World, edge: Edge) -> None:
+    world.create("example.com.", "example.net.")
+    world.change("example.com.", "www", "192.0.2.7")
+    edge.pull()
+    edge.sync._ring = "canary"  # as it is configured when the agent starts again
+    assert edge.sync.revision == 0
+    assert edge.pull(signed(world, ring="canary", revision=1))
+    assert edge.sync.revision == 1
+    with pytest.raises(HeadRejected, match="without the controller's mark"):
+        edge.pull(signed(world, ring="canary", revision=2, catalog=None, mass_removal=0))
+
+
 def test_removing_many_zones_needs_the_mark(world: World, edge: Edge) -> None:
     zones = [f"zone-{n}.example." for n in range(12)]
     world.create(*zones)

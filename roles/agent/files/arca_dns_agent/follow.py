@@ -135,8 +135,7 @@ class Follower:
 
     async def _ask(self) -> tuple[SignedHead | None, float]:
         """The controller's head if it is news, and how long to wait before the next poll."""
-        held = self._synchroniser.held
-        after = 0 if held is None else held.head.revision
+        after = self._synchroniser.revision
         # A first answer comes at once, so that it is soon known whether there is a controller.
         wait = min(self._interval, _LONGEST_POLL) if self._contact.reachable else 0.0
         try:

@@ -113,15 +113,20 @@ class Synchroniser:
         self.held = Held(head, {entry.zone: entry for entry in Catalog(self.blobs(), head.catalog)})
         return odd
 
+    @property
+    def revision(self) -> int:
+        """The revision that is held; 0 if it is of another ring than is followed now, for then the edge was moved."""
+        return 0 if self.held is None or self.held.head.ring != self._ring else self.held.head.revision
+
     async def take(self, signed: SignedHead) -> bool:
         """Bring all that *signed* names to disk and hold it; false if it is held already.
 
         Raises :class:`HeadRejected`, other :class:`IntegrityError`, and what the controllers raise.
         """
         held = self.held
-        minimum = 0 if held is None else held.head.revision
+        minimum = self.revision
         head = open_head(signed, self._keys, ring=self._ring, now=int(self._clock()), minimum_revision=minimum)
-        if held is not None and head.revision == held.head.revision:
+        if held is not None and head.revision == minimum:
             if head != held.head:
                 raise HeadRejected(f"there are two heads of revision {head.revision}; the first stays")
             return False
@@ -133,7 +138,7 @@ class Synchroniser:
         pairs = await asyncio.to_thread(lambda: list(before.diff(Catalog(blobs, head.catalog))))
         changed = [(was, now) for was, now in pairs if now is not None]
         removed = [was.zone for was, now in pairs if was is not None and now is None]
-        if held is not None:
+        if held is not None and held.head.ring == self._ring:
             self._judge_removal(held, head, len(removed))
         await self._zones(blobs, changed)
         entries = [now for _was, now in changed]
