@@ -160,6 +160,11 @@ class Controller:
             return False
         return True
 
+    @property
+    def pid(self) -> int:
+        assert self._pid is not None
+        return self._pid
+
     def kill(self) -> None:
         """SIGKILL, wherever it is."""
         self._end(signal.SIGKILL)

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeAlias
 
+import dns.asyncbackend
 import dns.asyncquery
 import dns.exception
 import dns.flags
@@ -95,9 +97,16 @@ async def exchange(
     query: dns.message.Message, target: Target, transport: Transport, timeout: float
 ) -> dns.message.Message:
     """Ask over the network. Raises :class:`OSError` or :class:`dns.exception.DNSException`."""
-    ask = dns.asyncquery.udp if transport == "udp" else dns.asyncquery.tcp
-    source = str(target.address) if target.local else None
-    return await ask(query, str(target.address), timeout, target.port, source=source)
+    where, source = str(target.address), str(target.address) if target.local else None
+    if transport == "tcp":
+        return await dns.asyncquery.tcp(query, where, timeout, target.port, source=source)
+    family = socket.AF_INET if target.address.version == 4 else socket.AF_INET6
+    # A connected socket hears at once that nobody listens, and takes no answer from elsewhere.
+    connected = await dns.asyncbackend.get_default_backend().make_socket(  # type: ignore[no-untyped-call]
+        family, socket.SOCK_DGRAM, 0, None if source is None else (source, 0), (where, target.port)
+    )
+    async with connected as made:
+        return await dns.asyncquery.udp(query, where, timeout, target.port, source=source, sock=made)
 
 
 @dataclass(frozen=True, slots=True)
