@@ -139,7 +139,9 @@ def test_a_lease_does_not_outlive_its_wish_though_no_controller_answers(edge: Ed
     assert edge.held() == [], "a wish that comes again needs a new lease"
 
 
-@pytest.mark.parametrize("answer", [b"<html>", b"[]", b'{"leases": 1}', b'{"leases": [1]}', b" " * 300_000, b"[" * 200_000])
+@pytest.mark.parametrize(
+    "answer", [b"<html>", b"[]", b'{"leases": 1}', b'{"leases": [1]}', b" " * 300_000, b"[" * 200_000]
+)
 def test_an_answer_that_is_none_counts_as_silence(edge: Edge, answer: bytes) -> None:
     edge.wish(a="drain")
     edge.steps()
