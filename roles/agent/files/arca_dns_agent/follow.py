@@ -54,7 +54,7 @@ class Contact:
         if len(self._told) >= _MOST_TOLD:  # reasons may hold figures
             self._told.clear()
         news = str(error) not in self._told
-        self.reachable, self.problem = not isinstance(error, Unreachable), str(error)
+        self.reachable, self.problem = isinstance(error, Busy) or not isinstance(error, Unreachable), str(error)
         self._told.add(self.problem)
         return news
 
