@@ -1,0 +1,59 @@
+# Copyright (c) 2026 the arca.dns contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""8. An edge is taken out and brought back without a lost query, and the last one is not taken."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import PREFIXES, announced, on, start_in_namespace, until
+
+RATE, SECONDS = 200, 15
+
+
+@pytest.fixture(autouse=True)
+def undrained() -> Iterator[None]:
+    yield
+    for edge in ("edge1", "edge2"):
+        on(edge, "arca-dns-agent", "undrain", "--wait")
+
+
+def test_a_drain_loses_no_query_and_the_last_edge_is_refused() -> None:
+    load = start_in_namespace(
+        "client", sys.executable, str(Path(__file__).with_name("load.py")), str(RATE), str(SECONDS)
+    )
+    time.sleep(1)  # both edges under load first
+    on("edge1", "arca-dns-agent", "drain", "--wait", "--reason", "a test")
+    drained = time.time()
+    assert announced("edge1") == set()
+    refused = on("edge2", "arca-dns-agent", "drain", "--wait", check=False)
+    assert refused.code == 1
+    assert "no spare site" in refused.err
+    assert "edge1" in refused.err
+    assert announced("edge2") == set(PREFIXES)
+    assert "stays withdrawn until" in on("edge1", "arca-dns-agent", "explain").out
+    time.sleep(1)
+    back = time.time()
+    on("edge1", "arca-dns-agent", "undrain", "--wait")
+    until("edge1 announces", lambda: announced("edge1") == set(PREFIXES), seconds=10)
+    output, _ = load.communicate(timeout=60)
+    queries = [json.loads(line) for line in output.splitlines()]
+    assert len(queries) == RATE * SECONDS
+    assert [query for query in queries if query[1] is None] == []
+    between = {query[2] for query in queries if drained < query[0] < back}
+    assert between == {"edge2"}
+    assert {query[2] for query in queries if query[0] > back + 5} == {"edge1", "edge2"}
+
+
+def test_a_drained_edge_stays_drained_when_its_daemons_start_again() -> None:
+    on("edge1", "arca-dns-agent", "drain", "--wait")
+    on("edge1", "systemctl", "restart", "arca-dns-health", "arca-dns-agent", "nsd", "bird")
+    time.sleep(4)  # longer than a recovery takes
+    assert announced("edge1") == set()
+    assert announced("edge2") == set(PREFIXES)
