@@ -171,7 +171,7 @@ class Service:
         limits: Limits | None = None,
         rings: Sequence[str] = (DEFAULT_RING,),
         minimum_sites: int = 1,
-        attestation_timeout: float = 300.0,
+        attestation_timeout: float = 150.0,
     ) -> None:
         checks = second_checks or NoChecks()
         self._fenced = FencedStore(store)

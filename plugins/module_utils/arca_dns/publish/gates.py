@@ -19,7 +19,7 @@ _NAMED = 3
 class Gates:
     """What is asked of each edge: heard of within *fresh_seconds*, at most *failing_share* of its zones failing."""
 
-    fresh_seconds: float = 300.0
+    fresh_seconds: float = 150.0
     failing_share: float = 0.0
 
 

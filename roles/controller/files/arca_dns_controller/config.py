@@ -343,7 +343,7 @@ class Edges:
     An edge that wishes to be drained or degraded has to leave *minimum_announcers* others.
     """
 
-    attestation_timeout: Annotated[Seconds, Range(10, 86400)] = 300.0
+    attestation_timeout: Annotated[Seconds, Range(10, 86400)] = 150.0
     minimum_announcers: Annotated[int, Range(1, 1000)] = 1
 
 
