@@ -109,6 +109,7 @@ def test_what_is_exported_is_read_back(ask: Callable[[Callable[[Bird], Awaitable
     assert routes.supports(V4, Mode.DEGRADED)
     assert not routes.supports(V6, Mode.DEGRADED)
     assert routes.exported == {V4: ("router_v4",), V6: ()}
+    assert routes.version == "BIRD 2.0.12"
     assert [(session.name, session.established) for session in routes.sessions] == [
         ("router_v4", True),
         ("router_v6", False),

@@ -80,6 +80,7 @@ class Routes:
     sessions: tuple[Session, ...] = ()
     protocols: Mapping[Prefix, Mapping[Mode, bool]] = field(default_factory=dict)
     exported: Mapping[Prefix, tuple[str, ...]] = field(default_factory=dict)
+    version: str = ""
 
     def mode(self, prefix: Prefix) -> Mode:
         """How *prefix* is announced as far as it depends on its protocols."""
@@ -114,6 +115,7 @@ class Bird:
         self._directory = state_directory
         self._prefixes = tuple(prefixes)
         self._timeout = timeout
+        self._version = ""
 
     @classmethod
     def at(cls, socket_path: str, state_directory: Path, prefixes: Iterable[Prefix]) -> Bird:
@@ -147,7 +149,7 @@ class Bird:
                 exported[prefix] = tuple(
                     [s.name for s in sessions if s.established and await _is_exported(ask, prefix, s.name)]
                 )
-            return Routes(tuple(sessions), protocols, exported)
+            return Routes(tuple(sessions), protocols, exported, self._version)
 
     def _remember(self, name: str, announced: bool) -> None:
         """Leave word for BIRD's next ``configure`` or restart; a full disk must not stop a withdrawal."""
@@ -166,7 +168,8 @@ class Bird:
             async with asyncio.timeout(self._timeout):
                 reader, writer = await self._dial()
                 try:
-                    await _reply(reader)
+                    greeting = await _reply(reader)
+                    self._version = greeting[-1].text.removesuffix(" ready.")
 
                     async def ask(command: str) -> list[Line]:
                         writer.write(command.encode("ascii") + b"\n")

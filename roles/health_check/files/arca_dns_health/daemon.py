@@ -228,6 +228,7 @@ class Daemon:
                 for check in self._checks
             ),
             bird_problem=self._bird_problem,
+            bird_version=self._routes.version,
         )
 
     def _mode(self, prefix: Prefix) -> Mode:

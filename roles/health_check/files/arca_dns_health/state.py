@@ -70,6 +70,7 @@ class State:
     sessions: tuple[SessionState, ...]
     checks: tuple[CheckState, ...]
     bird_problem: str | None = None
+    bird_version: str = ""
 
 
 #: The state file, as it is read: its makers are the dataclasses above.
