@@ -87,6 +87,9 @@ class Daemon:
             told=self._changed,
             random=random.random,
         )
+        zones = HeldZones(self.state, lambda: {} if (held := self.synchroniser.held) is None else held.zones)
+        primary = Primary(zones, {settings.tsig.name: settings.tsig}, time.time)
+        self._listener = Listener(primary, self._follower.damaged)
         self.converger = Converger(
             _server(settings, Notifier(self._exchange, settings.tsig, time.time)),
             Prover(self._exchange, settings.server, time.time),
@@ -98,7 +101,7 @@ class Daemon:
             damaged=self._follower.damaged,
             timeout=settings.server_timeout,
             audit_interval=settings.sync_interval,
-            transfer=lambda zone: self._listener.transfer(zone),
+            transfer=self._listener.transfer,
             served=self._served,
         )
         self.resolver = (
@@ -111,9 +114,6 @@ class Daemon:
                 audit_interval=min(_RESOLVER_AUDIT, settings.sync_interval),
             )
         )
-        zones = HeldZones(self.state, lambda: {} if (held := self.synchroniser.held) is None else held.zones)
-        primary = Primary(zones, {settings.tsig.name: settings.tsig}, time.time)
-        self._listener = Listener(primary, self._follower.damaged)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until *stop*. Raises :class:`OSError` if the primary's address cannot be had."""
