@@ -77,9 +77,9 @@ def brought(
         if timeout is not None:
             work.wait_announced(prefixes, timeout)
     else:
-        work.drain(prefixes, reason, forced=state == "withdrawn")
+        asked = work.drain(prefixes, reason, forced=state == "withdrawn")
         if timeout is not None:
-            work.wait_drained(prefixes, timeout)
+            work.wait_drained(prefixes, timeout, asked)
     after = [_told(one) for one in work.states() if one["prefix"] in prefixes]
     return {**result, "prefixes": after}
 

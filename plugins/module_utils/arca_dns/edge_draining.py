@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -82,20 +82,26 @@ class Draining:
             self._write(held.values())
         return gone
 
-    def wait_drained(self, prefixes: Sequence[str], timeout: float) -> None:
-        """Return when all are drained. Raises :class:`PlanRefused`, and has taken the drains back, if one is refused.
+    def wait_drained(self, prefixes: Sequence[str], timeout: float, asked: Collection[str]) -> None:
+        """Return when all are drained. Raises :class:`PlanRefused` if one is refused, or after *timeout* seconds.
 
-        Raises the same where it takes longer than *timeout* seconds.
+        Of what was *asked* just now all is taken back if something is refused; and after the time what has not begun:
+        it must not begin when nobody expects it any more.
         """
         began = self._utc().timestamp()
 
         def refused() -> None:
-            for lease in self._refusals(began):
-                if lease[0] in prefixes:
-                    self.undrain(prefixes)
-                    raise PlanRefused(f"{lease[0]} is not drained: {lease[1]}")
+            for prefix, reason in self._refusals(began):
+                if prefix in prefixes:
+                    self.undrain(asked)
+                    raise PlanRefused(f"{prefix} is not drained: {reason}")
 
-        self._wait(prefixes, timeout, is_drained, refused)
+        try:
+            self._wait(prefixes, timeout, is_drained, refused)
+        except PlanRefused:
+            begun = {one["prefix"] for one in self.states() if one["condition"] == "drained"}
+            self.undrain([prefix for prefix in asked if prefix not in begun])
+            raise
 
     def wait_announced(self, prefixes: Sequence[str], timeout: float) -> None:
         """Return when all are announced. Raises :class:`PlanRefused` where it takes longer than *timeout* seconds."""

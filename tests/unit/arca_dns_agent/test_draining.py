@@ -93,22 +93,25 @@ def test_all_prefixes_are_meant_unless_some_are_named(edge: Edge) -> None:
 
 def test_it_waits_until_the_prefixes_are_withdrawn(edge: Edge) -> None:
     edge.then = [lambda: edge.health("draining", "drained"), lambda: edge.health("withdrawn", "drained")]
-    edge.work.wait_drained([V4, V6], 60)
+    edge.work.wait_drained([V4, V6], 60, [])
     assert edge.then == []
 
 
 def test_a_refused_drain_is_taken_back(edge: Edge) -> None:
-    edge.work.drain([V4, V6], "", forced=False)
+    edge.work.drain([V6], "earlier", forced=False)
+    asked = edge.work.drain([V4, V6], "", forced=False)
     edge.then = [lambda: edge.refuse("no spare site: edge2 is drained")]
     with pytest.raises(PlanRefused, match=r"203.0.113.53/32 is not drained: no spare site"):
-        edge.work.wait_drained([V4, V6], 60)
-    assert edge.drains == ()
+        edge.work.wait_drained([V4, V6], 60, asked)
+    assert [drain.reason for drain in edge.drains] == ["earlier"], "what was asked before stays"
 
 
-def test_who_waits_too_long_is_told_why(edge: Edge) -> None:
+def test_who_waits_too_long_is_told_why_and_the_drain_does_not_begin_later(edge: Edge) -> None:
+    edge.work.drain([V4], "", forced=False)
     edge.health(refusal="no controller has granted it yet")
     with pytest.raises(PlanRefused, match="is announced and healthy: no controller has granted it yet"):
-        edge.work.wait_drained([V4], 5)
+        edge.work.wait_drained([V4], 5, [V4])
+    assert edge.drains == ()
     edge.health("withdrawn", "failed")
     with pytest.raises(PlanRefused, match="is withdrawn and failed"):
         edge.work.wait_announced([V4], 5)

@@ -44,7 +44,7 @@ def drain(
         prefixes = work.prefixes(prefix or [])
         new = work.drain(prefixes, reason, forced=force)
         if wait:
-            work.wait_drained(prefixes, timeout)
+            work.wait_drained(prefixes, timeout, new)
     for one in prefixes:
         asked = "is to be drained" if one in new else "is to be drained already"
         typer.echo(f"{one} {'is drained' if wait else asked}")

@@ -42,12 +42,13 @@ class FakeDraining:
 
     def drain(self, prefixes, reason, *, forced):
         self.drains.update({prefix: Drain(prefix, "now", reason, forced) for prefix in prefixes})
+        return list(prefixes)
 
     def undrain(self, prefixes):
         for prefix in prefixes:
             self.drains.pop(prefix, None)
 
-    def wait_drained(self, prefixes, timeout):
+    def wait_drained(self, prefixes, timeout, asked):
         self.waited.append(timeout)
         if self.refused:
             self.undrain(prefixes)
