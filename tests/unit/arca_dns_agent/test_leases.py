@@ -76,11 +76,12 @@ def edge(world: World, tmp_path: Path) -> Edge:
     return Edge(world, tmp_path)
 
 
-def test_without_wishes_nobody_is_asked(edge: Edge) -> None:
+def test_without_wishes_all_is_given_back_once_when_they_are_known(edge: Edge) -> None:
     edge.steps(3)
+    assert edge.world.requests == []
     edge.wish(a=None)
     edge.steps(30)
-    assert edge.world.requests == []
+    assert edge.world.wished == [[]]
     assert edge.told == 1, "a file that did not change is not read again"
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..documents import Dirty, dirty_key, encode, head_key, restored_key, utc, zone_key
+from ..documents import SITES, Dirty, dirty_key, encode, head_key, restored_key, utc, zone_key
 from ..publish.head import DEFAULT_RING
 from ..store.base import JsonObject, Store
 from ..zone import names
@@ -85,6 +85,8 @@ def _ahead(store: Store, now: float, approve_removal: bool) -> Iterator[tuple[st
     for prefix in ("deleted/", "served/"):  # the names may have been zones again after the backup
         for document in documents(store, prefix):
             yield document.key, {**document.value, "serial": serial_ahead(int(str(document.value["serial"])), now)}
+    for document in documents(store, SITES):  # edges that still wish it ask again
+        yield document.key, None
     rings = {document.key.removeprefix(head_key("")) for document in documents(store, head_key(""))}
     for ring in sorted(rings | {DEFAULT_RING}):
         yield (

@@ -99,8 +99,8 @@ class LeaseKeeper:
         self._monotonic = monotonic
         self._sleep = sleep
         self._leases = self._restore()
-        # An agent that was killed may have left leases at the controller for what nobody wishes any more.
-        self._asked: Wishes | None = None if self._leases else {}
+        # The controller may hold leases of this edge that nobody wishes any more, from before a boot.
+        self._asked: Wishes | None = None
         self._next = float("-inf")
         self._failures = 0
 
@@ -121,6 +121,8 @@ class LeaseKeeper:
         """Look at the wishes, and ask if they are new or it is time to ask again."""
         if self._health.changed():
             self._told()
+        if self._asked is None and not self._leases and not self._health.document:
+            return  # what the health check wishes is not known yet
         wishes = self._health.wishes()
         try:
             self._forget(wishes)
