@@ -119,7 +119,7 @@ def cpu_seconds(pid: int) -> float:
 
 def revision_of(connection: Connection) -> int:
     """The revision of the head."""
-    return int(json.loads(connection("GET", "/api/v1/heads/stable").json()["payload"])["revision"])
+    return int(json.loads(str(connection("GET", "/api/v1/heads/stable").body["payload"]))["revision"])
 
 
 def main(count: int, changes: int) -> None:
@@ -130,10 +130,9 @@ def main(count: int, changes: int) -> None:
         controller.start()
         connection = Connection(controller.port)
         connection("POST", "/api/v1/zones", _ZONE)
-        tell: multiprocessing.Queue[tuple[str, int, float]] = multiprocessing.Queue()
-        crowd = multiprocessing.Process(
-            target=agents, args=(count, controller.port, revision_of(connection), tell), daemon=True
-        )
+        spawn = multiprocessing.get_context("spawn")  # a fork would keep this process's pipes open
+        tell: multiprocessing.Queue[tuple[str, int, float]] = spawn.Queue()
+        crowd = spawn.Process(target=agents, args=(count, controller.port, revision_of(connection), tell), daemon=True)
         crowd.start()
         time.sleep(8.0)
         used, began = cpu_seconds(controller.pid), time.monotonic()
@@ -143,9 +142,13 @@ def main(count: int, changes: int) -> None:
         last: dict[str, list[float]] = {"head": [], "content": [], "attested": []}
         used, began = cpu_seconds(controller.pid), time.monotonic()
         for number in range(changes):
-            sent = time.time()
             value = {"ttl": 60, "values": [f"198.51.100.{number % 250 + 1}"]}
-            connection("PUT", "/api/v1/zones/moves.test/rrsets/www/A", value, version="*")
+            connection.close()  # the controller has closed it meanwhile
+            etag = connection("GET", "/api/v1/zones/moves.test").etag
+            sent = time.time()
+            done = connection("PUT", "/api/v1/zones/moves.test/rrsets/www/A", value, version=etag)
+            if done.status != 200:
+                raise RuntimeError(f"the change was not taken: {done.body}")
             waiting = dict.fromkeys(found, count)
             this: dict[str, list[float]] = {kind: [] for kind in found}
             while any(waiting.values()):
