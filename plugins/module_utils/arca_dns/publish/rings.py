@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import cast
 
 from ..dnssec.policy import Policy
@@ -29,7 +29,7 @@ from ..documents import (
     zone_key,
 )
 from ..errors import Conflict, NotFound
-from ..store.base import JsonObject, Store, Transaction, revision_of
+from ..store.base import Document, JsonObject, Store, Transaction, revision_of
 from ..store.common import everything
 from ..zone.rr import serial_newer
 from ..zone.tree import NEVER, Blobs, ZoneRoot
@@ -50,6 +50,7 @@ _RENEWED, _UNPROMOTED = 4, 2
 _REMEMBERED = 200_000
 _ATTEMPTS = 10
 _NAMED = 20
+_FACTOR = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +150,18 @@ class Rings:
     def history(self, name: str, before: int | None, limit: int) -> list[HeadHistory]:
         """What heads of ring *name* published, newest first, those older than revision *before*."""
         self.before(name)
-        found: list[HeadHistory] = []
-        documents = everything(self._store, head_history_key(name))
-        for document in documents:
-            if before is not None and int(cast(int, document.value["revision"])) >= before:
-                break
-            found.append(decode(HeadHistory, document))
-        return found[: -limit - 1 : -1]
+        newest = self.revision(name)
+        if newest is None:
+            return []
+        end, span = min(newest + 1, newest + 1 if before is None else before), limit
+        while True:
+            # Stores read forward only, and a busy ring has many: so from as far back as there may be enough.
+            start = max(0, end - span)
+            documents = everything(self._store, head_history_key(name), head_history_key(name, start))
+            found = [decode(HeadHistory, one) for one in takewhile(lambda one: _revision(one) < end, documents)]
+            if len(found) >= limit or start == 0:
+                return found[: -limit - 1 : -1]
+            span *= _FACTOR
 
     def revision(self, name: str) -> int | None:
         """The revision of the head of ring *name*, also of a ring that is configured no more; ``None`` without one."""
@@ -178,18 +184,14 @@ class Rings:
         head = signed_head(document).head()
         if revision is None or revision == head.revision:
             # What it published stays for a while, whereas the head of a busy ring is another one in a moment.
-            note = self._store.get(head_history_key(name, head.revision)) or document
-            return Point(name, head.revision, head.catalog, {note.key: note.revision})
-        history = iter(everything(self._store, head_history_key(name)))
-        now = self._clock()
-        for note in history:
-            found = decode(HeadHistory, note)
-            if found.revision == revision:
-                after = next(history, None)
-                gone = now if after is None else decode(HeadHistory, after).issued
-                if now - gone > KEPT_SECONDS:
-                    break
-                return Point(name, revision, found.catalog, {note.key: note.revision})
+            held = self._store.get(head_history_key(name, head.revision)) or document
+            return Point(name, head.revision, head.catalog, {held.key: held.revision})
+        note = self._store.get(head_history_key(name, revision))
+        if note is not None:
+            after = self._store.scan(head_history_key(name), note.key, 1)
+            gone = decode(HeadHistory, after[0]).issued if after else self._clock()
+            if self._clock() - gone <= KEPT_SECONDS:
+                return Point(name, revision, decode(HeadHistory, note).catalog, {note.key: note.revision})
         raise NotFound(f"revision {revision} of ring {name!r} is not kept; 'history' of the ring lists what is")
 
     def difference(self, ring: Ring, point: Point) -> Difference:
@@ -348,3 +350,7 @@ class Rings:
         documents = [self._store.get(publication_key(entry.zone, entry.version)) for entry in (one, other)]
         roots = [None if found is None else decode(PublishedVersion, found).source_root for found in documents]
         return roots[0] is not None and roots[0] == roots[1]
+
+
+def _revision(note: Document) -> int:
+    return int(cast(int, note.value["revision"]))

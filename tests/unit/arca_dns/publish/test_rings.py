@@ -132,6 +132,23 @@ def test_an_earlier_head_can_be_promoted_while_it_is_kept(platform: Platform) ->
         platform.promote(revision=wanted.revision, rollback=True)
 
 
+def test_the_history_of_a_ring_is_read_back_from_the_newest(platform: Platform) -> None:
+    platform.create()
+    for address in range(1, 30):
+        platform.change(address)
+    newest = platform.head("canary").revision
+    history = platform.service.rings.history
+    assert [one.revision for one in history("canary", None, 5)] == list(range(newest, newest - 5, -1))
+    assert [one.revision for one in history("canary", newest - 10, 3)] == [newest - 11, newest - 12, newest - 13]
+    assert [one.revision for one in history("canary", None, 1000)] == list(range(newest, 0, -1))
+    assert history("canary", 1, 10) == history("stable", None, 10) == []
+    platform.service.maintain()
+    platform.change(99)
+    platform.promote()
+    first, last = history("stable", None, 10)[::-1]
+    assert (first.revision, last.revision) == (newest, newest + 1)
+
+
 def test_a_move_depends_on_what_it_was_computed_from(platform: Platform) -> None:
     platform.create()
     platform.service.maintain()
