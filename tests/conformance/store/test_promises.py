@@ -326,7 +326,7 @@ def test_watch_wakes_for_a_commit_of_another_handle_and_thread(backend, store: S
 def race(jobs: list[Callable[[], None]]) -> None:
     """Run *jobs* at once; raises what any of them raised."""
     errors: list[BaseException] = []
-    gate = threading.Barrier(len(jobs))
+    gate = threading.Barrier(len(jobs), timeout=60)
 
     def run(job: Callable[[], None]) -> None:
         gate.wait()

@@ -29,7 +29,7 @@ OURS = Keyring("backend", "", MASTER.id, "head")
 def test_two_controllers_that_make_first_keys_at_once_end_with_the_same(tmp_path: Path) -> None:
     options = {"path": str(tmp_path / "state.sqlite")}
     made: list[str] = []
-    gate = threading.Barrier(4)
+    gate = threading.Barrier(4, timeout=60)
 
     def make() -> None:
         store = open_store("sqlite", options)

@@ -111,7 +111,7 @@ def test_two_keys_with_one_tag_are_refused(store: KeyStore) -> None:
 
 
 def test_when_many_make_the_first_keys_one_wins(tmp_path: Path) -> None:
-    barrier, outcomes = threading.Barrier(4), []
+    barrier, outcomes = threading.Barrier(4, timeout=60), []
 
     def work(seed: int) -> None:
         mine = DirectoryKeyStore(tmp_path / "keys", MASTER)

@@ -129,7 +129,7 @@ def test_a_newer_schema_is_refused(store: SqlStore, path: Path) -> None:
 
 
 def test_two_that_open_an_empty_file_at_once_make_the_schema_once(path: Path) -> None:
-    gate, errors = threading.Barrier(6), []
+    gate, errors = threading.Barrier(6, timeout=60), []
 
     def open_it() -> None:
         gate.wait()
@@ -226,3 +226,31 @@ def test_old_deletions_are_forgotten_and_who_asks_for_them_is_told(path: Path, m
 def test_a_key_that_not_every_backend_can_keep_is_refused(store: SqlStore, key: str) -> None:
     with pytest.raises(ValueError, match="a key is 1 to 2048 octets"):
         store.commit(Transaction(writes={key: {}}))
+
+
+class Contended:
+    """A connection to a file that another process is turning to write-ahead logging at this moment, *times* over."""
+
+    def __init__(self, times: int, message: str = "database is locked") -> None:
+        self.left, self.message = times, message
+
+    def execute(self, _statement: str) -> Contended:
+        self.left -= 1
+        if self.left >= 0:
+            raise sqlite3.OperationalError(self.message)
+        return self
+
+    def close(self) -> None:
+        pass
+
+
+def test_two_that_make_a_database_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    dialect = Sqlite(str(tmp_path / "state.sqlite"), busy_timeout=10)
+    contended = Contended(3)
+    dialect._write_ahead(contended)  # type: ignore[arg-type]
+    assert contended.left == -1
+    with pytest.raises(sqlite3.OperationalError, match="disk I/O"):
+        dialect._write_ahead(Contended(1, "disk I/O error"))  # type: ignore[arg-type]
+    impatient = Sqlite(str(tmp_path / "other.sqlite"), busy_timeout=0)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        impatient._write_ahead(Contended(1))  # type: ignore[arg-type]

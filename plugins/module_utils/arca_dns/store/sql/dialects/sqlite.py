@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
@@ -24,6 +25,7 @@ _OPENING = {
 }
 #: The execution option that marks a connection whose next transaction writes.
 WRITES = "arca_writes"
+_PAUSE = 0.005
 
 
 class Sqlite:
@@ -37,6 +39,7 @@ class Sqlite:
     def __init__(self, path: str, *, busy_timeout: float = 30.0) -> None:
         require("sqlalchemy", "alembic")
         self.path = path
+        self._busy_timeout = busy_timeout
         self._turn = Lock()  # SQLite's own waiting polls; within a process, wait properly
         try:
             folder = os.path.dirname(os.path.abspath(path))
@@ -115,11 +118,24 @@ class Sqlite:
             return f"{self.path}: the file cannot be read or written ({text}); look at the system's log for the disk"
         return f"{self.path}: {text}"
 
-    @staticmethod
-    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+    def _configure(self, connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # _begin begins transactions; what only reads needs none
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -16384"):
+        self._write_ahead(connection)
+        for pragma in ("synchronous = FULL", "cache_size = -16384"):
             connection.execute(f"PRAGMA {pragma}").close()
+
+    def _write_ahead(self, connection: sqlite3.Connection) -> None:
+        """Turn the write-ahead log on. SQLite's own waiting does not hold where two do that to a new file at once."""
+        deadline = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL").close()
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() >= deadline:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return
 
     @staticmethod
     def _begin(connection: sqlalchemy.Connection) -> None:
