@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from starlette.testclient import TestClient
 
 from arca_dns_controller import models
@@ -28,6 +30,14 @@ EXAMPLE = {
         {"name": "mail.example.com.", "type": "TXT", "value": '"a b" c'},
     ],
 }
+
+
+def role_keys() -> list[dict[str, str]]:
+    """A key for each role, as the configuration has them; :class:`Api` sends them."""
+    return [
+        {"name": f"the-{role}", "role": role, "sha256": hashlib.sha256(f"key-of-{role}".encode()).hexdigest()}
+        for role in ROLES
+    ]
 
 
 class Api:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 import pytest
@@ -19,7 +18,7 @@ from arca_dns.service import Service
 from arca_dns.store.memory import MemoryStore
 from arca_dns_controller.app import create_app
 from arca_dns_controller.config import ControllerConfig
-from controller_api import EXAMPLE, ROLES, Api
+from controller_api import EXAMPLE, Api, role_keys
 
 
 @pytest.fixture
@@ -31,11 +30,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def config() -> ControllerConfig:
-    keys = [
-        {"name": f"the-{role}", "role": role, "sha256": hashlib.sha256(f"key-of-{role}".encode()).hexdigest()}
-        for role in ROLES
-    ]
-    return build({"api": {"keys": keys, "body_limit": 100_000}, "backend": {"type": "memory"}}, ControllerConfig)
+    return build({"api": {"keys": role_keys(), "body_limit": 100_000}, "backend": {"type": "memory"}}, ControllerConfig)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 
@@ -18,7 +17,7 @@ from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
 from arca_dns.store.memory import MemoryStore
 from arca_dns_controller.config import ControllerConfig
-from controller_api import ROLES, Api, problem
+from controller_api import Api, problem, role_keys
 
 PREFIX = "203.0.113.53/32"
 
@@ -32,12 +31,8 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def config() -> ControllerConfig:
-    keys = [
-        {"name": f"the-{role}", "role": role, "sha256": hashlib.sha256(f"key-of-{role}".encode()).hexdigest()}
-        for role in ROLES
-    ]
     publish = {"rings": ["canary", "stable"]}
-    return build({"api": {"keys": keys}, "backend": {"type": "memory"}, "publish": publish}, ControllerConfig)
+    return build({"api": {"keys": role_keys()}, "backend": {"type": "memory"}, "publish": publish}, ControllerConfig)
 
 
 def head(api: Api, ring: str) -> dict[str, object]:
