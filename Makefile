@@ -49,7 +49,7 @@ test-unit: venv ## Unit tests of the library and the daemons
 test-conformance: venv ## One suite against every implementation of an interface
 	@python -m pytest tests/conformance
 
-test-chaos: venv ## Kill, race and starve controllers on every durable backend, 25 times each
+test-chaos: venv ## Kill, race and starve controllers on every durable backend, 15 times each
 	@python -m pytest tests/chaos -rP
 
 chaos: venv ## The same, 100 kills each and 8 writers with 250 changes each

@@ -3,7 +3,7 @@
 
 """The durable backends, empty, with their servers where they have some; and how much the chaos tests do.
 
-``ARCA_CHAOS_ROUNDS`` (25) kills each, ``ARCA_CHAOS_CHANGES`` (25) changes of each of 8 writers, ``ARCA_CHAOS_SEED``
+``ARCA_CHAOS_ROUNDS`` (15) kills each, ``ARCA_CHAOS_CHANGES`` (25) changes of each of 8 writers, ``ARCA_CHAOS_SEED``
 chooses the moments and the writes. The seed is told on failure; threads and the kernel's scheduler keep their say.
 """
 
@@ -26,7 +26,7 @@ from running_etcd import RunningEtcd
 from running_mysql import RunningMysql
 from running_postgres import RunningPostgres
 
-ROUNDS = int(os.environ.get("ARCA_CHAOS_ROUNDS", "25"))
+ROUNDS = int(os.environ.get("ARCA_CHAOS_ROUNDS", "15"))
 CHANGES = int(os.environ.get("ARCA_CHAOS_CHANGES", "25"))
 Server = RunningPostgres | RunningMysql | RunningEtcd
 
