@@ -132,6 +132,8 @@ class Site:
     def __init__(self, edges: int) -> None:
         self.lab = Lab()
         self.edges = EDGES[:edges]
+        #: What decides on the edges whether a prefix is announced.
+        self.health_unit = "arca-dns-health"
 
     def bring_up(self) -> None:
         """The lab with its edges, converged by the collection's own playbook."""
