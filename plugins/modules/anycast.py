@@ -111,6 +111,19 @@ prefixes:
     refusal:
       description: Why what is wished is not done.
       type: str
+    drain:
+      description: The drain that is asked for, if there is one.
+      type: dict
+      contains:
+        since:
+          description: Since when.
+          type: str
+        reason:
+          description: The O(reason) of whoever asked.
+          type: str
+        forced:
+          description: Whether it needs no lease.
+          type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -13,6 +13,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..arca_dns.edge_draining import DIRECTORY, HEALTH_FILE, Draining, is_announced, is_drained
+from ..arca_dns.edge_files import Drain
 from ..arca_dns.errors import ArcaError
 from .results import failure
 
@@ -71,7 +72,7 @@ def brought(
     moves = [prefix for prefix in prefixes if not done(before[prefix])]
     result: dict[str, Any] = {"changed": changed, "diff": _diff(before, prefixes, moves, state)}
     if check_mode:
-        return {**result, "prefixes": [_told(before[prefix]) for prefix in prefixes]}
+        return {**result, "prefixes": [_told(before[prefix], held) for prefix in prefixes]}
     if state == "announced":
         work.undrain(prefixes)
         if timeout is not None:
@@ -80,13 +81,16 @@ def brought(
         asked = work.drain(prefixes, reason, forced=state == "withdrawn")
         if timeout is not None:
             work.wait_drained(prefixes, timeout, asked)
-    after = [_told(one) for one in work.states() if one["prefix"] in prefixes]
+    held = work.drained()
+    after = [_told(one, held) for one in work.states() if one["prefix"] in prefixes]
     return {**result, "prefixes": after}
 
 
-def _told(state: Mapping[str, Any]) -> dict[str, Any]:
+def _told(state: Mapping[str, Any], drains: Mapping[str, Drain]) -> dict[str, Any]:
     names = ("prefix", "mode", "condition", "since", "refusal")
-    return {name: state.get(name) for name in names}
+    drain = drains.get(state["prefix"])
+    told = None if drain is None else {"since": drain.since, "reason": drain.reason, "forced": drain.forced}
+    return {**{name: state.get(name) for name in names}, "drain": told}
 
 
 def _diff(

@@ -75,6 +75,15 @@ def test_a_drain_is_a_change_once():
     assert again["diff"]["before"] == again["diff"]["after"]
 
 
+def test_a_drain_that_was_there_keeps_its_reason_and_tells_it():
+    edge = FakeDraining(Drain(V4, "then", "disk"))
+    edge.drain = lambda prefixes, reason, forced: edge.drains.update({V6: Drain(V6, "now", reason, forced)}) or [V6]
+    first, second = bring(edge, "drained", reason="restart")["prefixes"]
+    assert first["drain"] == {"since": "then", "reason": "disk", "forced": False}
+    assert second["drain"] == {"since": "now", "reason": "restart", "forced": False}
+    assert bring(FakeDraining(), "announced")["prefixes"][0]["drain"] is None
+
+
 def test_one_prefix_may_be_meant():
     edge = FakeDraining()
     assert [one["prefix"] for one in bring(edge, "drained", V4)["prefixes"]] == [V4]
