@@ -52,6 +52,7 @@ class World:
         self.attested: list[dict] = []  # type: ignore[type-arg]
         self.wished: list[list[dict]] = []  # type: ignore[type-arg]
         self.spare = True
+        self.pending = False
 
     def create(self, *zones: str, text: str = ZONE, signed: bool = True) -> None:
         for zone in zones:
@@ -113,7 +114,8 @@ class World:
             return httpx2.Response(204)
         if path.endswith("/leases"):
             self.wished.append(json.loads(request.content)["wishes"])
-            answer = {"granted": self.spare, "reason": "" if self.spare else "no spare site"}
+            granted = self.spare and not self.pending
+            answer = {"granted": granted, "reason": "" if granted else "no spare site", "pending": self.pending}
             body = json.dumps({"leases": [wish | answer for wish in self.wished[-1]]}).encode()
             return httpx2.Response(200, content=self.tamper(path, body))
         return httpx2.Response(404)

@@ -42,11 +42,11 @@ def moment(text: str) -> float:
 
 
 #: What keys of documents begin with whose meaning stands elsewhere: entries of the journal, API keys and their last
-#: use, answers for idempotency keys, promotions of rings, and edges that take a prefix back.
+#: use, answers for idempotency keys, promotions of rings, edges that take a prefix back, and the call to attest.
 JOURNAL = "journal/"
 API_KEY, API_KEY_USED = "apikey/", "apikey-used/"
 IDEMPOTENCY = "idempotency/"
-PROMOTION, SITES = "promotion/", "sites/"
+PROMOTION, SITES, ROLL_CALL = "promotion/", "sites/", "roll-call"
 
 
 def _key_name(zone: bytes) -> str:

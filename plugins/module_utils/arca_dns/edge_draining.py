@@ -133,7 +133,7 @@ class Draining:
             return [
                 (lease.prefix, lease.reason)
                 for lease in read_leases(self._leases)
-                if lease.wish == "drain" and not lease.granted
+                if lease.wish == "drain" and not lease.granted and not lease.pending
             ]
         except (OSError, ValueError):
             return []

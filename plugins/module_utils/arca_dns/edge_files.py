@@ -36,12 +36,16 @@ class Drain:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The controller's answer to a wish for *prefix*; *reason* says why it is not *granted*."""
+    """The controller's answer to a wish for *prefix*; *reason* says why it is not *granted*.
+
+    *pending*: it is not known yet; other edges are being asked whether they are there.
+    """
 
     prefix: str
     wish: Wish
     granted: bool
     reason: str = ""
+    pending: bool = False
 
 
 def read_drains(path: Path) -> tuple[Drain, ...]:
@@ -86,7 +90,8 @@ def _lease(entry: object) -> Lease:
     wish = entry.get("wish")
     if wish not in ("degrade", "drain"):
         raise ValueError(f"a lease is for {wish!r}, which is no wish")
-    return Lease(entry["prefix"], wish, entry.get("granted") is True, str(entry.get("reason", "")))
+    granted, pending = entry.get("granted") is True, entry.get("pending") is True
+    return Lease(entry["prefix"], wish, granted, str(entry.get("reason", "")), pending)
 
 
 def _entries(data: bytes, name: str, path: Path) -> list[object]:

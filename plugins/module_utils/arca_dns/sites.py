@@ -4,8 +4,10 @@
 """Leases of edges that wish to attract less traffic of a prefix, or none: granted while enough other sites are left.
 
 A document per prefix names who holds one, and every grant depends on it: of two edges that ask at the same time the
-second is counted without the first. An edge counts as left if it was heard of lately, announces the prefix the normal
-way and holds no lease. Failures need no lease; they only leave less to grant.
+second is counted without the first. An edge counts as left if it announces the prefix the normal way, holds no lease,
+and has said so just now: where what was heard is older than the wish, all edges are called to attest (the roll call, of
+which controllers tell them in their long polls), and the wish waits for their answers. So an edge that lost its power a
+moment ago is no spare. Failures need no lease; they only leave less to grant.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_network
 
-from .documents import SITES, edge_key
+from .documents import ROLL_CALL, SITES, edge_key, moment, utc
 from .edge_files import Lease, Wish
 from .errors import Conflict, InputError, NotFound, Place
 from .publish.gates import age_of
@@ -22,6 +24,10 @@ from .store.common import everything
 
 _ATTEMPTS = 20
 _NAMED = 5
+#: What an edge said so long before a wish counts as an answer to it.
+_RECENT_SECONDS = 5.0
+#: Within which an edge that is there answers a call, and after which it is called again.
+_ANSWER_SECONDS, _CALL_AGAIN_SECONDS = 15.0, 30.0
 
 
 class Sites:
@@ -46,7 +52,7 @@ class Sites:
             raise InputError("the wishes are wrong", places)
         for document in everything(self._store, SITES):
             prefix = document.key.removeprefix(SITES)
-            if prefix not in wishes and edge in _holders(document):
+            if prefix not in wishes and (edge in _holders(document) or edge in _asked(document)):
                 self._give_back(prefix, edge)
         return [self._ask(edge, prefix, wish) for prefix, wish in wishes.items()]
 
@@ -63,53 +69,98 @@ class Sites:
         found = {document.key.removeprefix(SITES): _holders(document) for document in everything(self._store, SITES)}
         return {prefix: holders for prefix, holders in found.items() if holders}
 
+    def called(self) -> int:
+        """A number that changes when edges are called to attest; 0 if they never were."""
+        document = self._store.get(ROLL_CALL)
+        return 0 if document is None else document.revision
+
     def _ask(self, edge: str, prefix: str, wish: Wish) -> Lease:
-        key = SITES + prefix
         for _attempt in range(_ATTEMPTS):
-            document = self._store.get(key)
-            holders = _holders(document)
+            document = self._store.get(SITES + prefix)
+            holders, asked = _holders(document), _asked(document)
             if holders.get(edge) == wish:
                 return Lease(prefix, wish, granted=True)
             if edge not in holders:
-                left, others = self._left(edge, prefix, holders)
+                now = self._clock()
+                since = asked.get(edge, float("-inf"))
+                if new := not 0 <= now - since <= _CALL_AGAIN_SECONDS:
+                    since = now
+                left, silent, others = self._left(edge, prefix, holders, since)
                 if len(left) < self._minimum:
+                    if len(left) + len(silent) < self._minimum or now - since > _ANSWER_SECONDS:
+                        others += silent
+                    elif not new or self._write(document, prefix, holders, {**asked, edge: since}, call=True):
+                        return Lease(prefix, wish, granted=False, reason=_waiting(silent), pending=True)
+                    else:
+                        continue
                     return Lease(prefix, wish, granted=False, reason=_refusal(self._minimum, left, others))
-            if self._write(document, prefix, {**holders, edge: wish}):
+            asked.pop(edge, None)
+            if self._write(document, prefix, {**holders, edge: wish}, asked):
                 return Lease(prefix, wish, granted=True)
         return Lease(prefix, wish, granted=False, reason="too many edges ask at once: it is asked again")
 
     def _give_back(self, prefix: str, edge: str) -> None:
         for _attempt in range(_ATTEMPTS):
             document = self._store.get(SITES + prefix)
-            holders = _holders(document)
-            if holders.pop(edge, None) is None or self._write(document, prefix, holders):
+            holders, asked = _holders(document), _asked(document)
+            held, called = holders.pop(edge, None), asked.pop(edge, None)
+            if (held is None and called is None) or self._write(document, prefix, holders, asked):
                 return
         raise Conflict(f"the leases of {prefix} change too fast: try again")
 
-    def _write(self, document: Document | None, prefix: str, holders: Mapping[str, str]) -> bool:
-        value: JsonObject = {"holders": dict(holders)}
+    def _write(
+        self,
+        document: Document | None,
+        prefix: str,
+        holders: Mapping[str, str],
+        asked: Mapping[str, float],
+        *,
+        call: bool = False,
+    ) -> bool:
+        since: JsonObject = {edge: utc(at) for edge, at in asked.items()}
+        writes: dict[str, JsonObject] = {SITES + prefix: {"holders": dict(holders), "asked": since}}
+        if call:
+            writes[ROLL_CALL] = {"for": prefix, "called": utc(self._clock())}
         try:
-            self._store.commit(Transaction({SITES + prefix: revision_of(document)}, {SITES + prefix: value}))
+            self._store.commit(Transaction({SITES + prefix: revision_of(document)}, writes))
         except Conflict:
             return False
         return True
 
-    def _left(self, edge: str, prefix: str, holders: Mapping[str, str]) -> tuple[list[str], list[str]]:
-        """The other edges that go on announcing *prefix*, and why each of the rest does not count."""
-        left, others = [], []
+    def _left(
+        self, edge: str, prefix: str, holders: Mapping[str, str], since: float
+    ) -> tuple[list[str], list[str], list[str]]:
+        """The other edges that go on announcing *prefix*: those that said so after *since*, and those that did before.
+
+        The third is why each of the rest does not count.
+        """
+        left: list[str] = []
+        silent: list[str] = []
+        others: list[str] = []
+        now = self._clock()
         for document in everything(self._store, edge_key("")):
             name, report = document.key.removeprefix(edge_key("")), document.value
             if name == edge or not _serves(report, prefix):
                 continue
             if name in holders:
                 others.append(f"{name} holds a lease to {holders[name]}")
-            elif age_of(report, self._clock()) > self._fresh:
-                others.append(f"{name} was last heard of at {report.get('received')}")
+            elif (age := age_of(report, now)) > self._fresh:
+                others.append(_last_heard(name, report))
             elif not _announces(report, prefix):
                 others.append(f"{name} does not announce it the normal way")
+            elif age > now - since + _RECENT_SECONDS:
+                silent.append(_last_heard(name, report))
             else:
                 left.append(name)
-        return left, others
+        return left, silent, others
+
+
+def _last_heard(name: str, report: Mapping[str, Json]) -> str:
+    return f"{name} was last heard of at {report.get('received')}"
+
+
+def _waiting(silent: list[str]) -> str:
+    return f"other edges are asked whether they are there: {'; '.join(silent[:_NAMED])}"
 
 
 def _refusal(minimum: int, left: Iterable[str], others: list[str]) -> str:
@@ -121,6 +172,12 @@ def _refusal(minimum: int, left: Iterable[str], others: list[str]) -> str:
 def _holders(document: Document | None) -> dict[str, str]:
     holders = None if document is None else document.value.get("holders")
     return {str(edge): str(wish) for edge, wish in holders.items()} if isinstance(holders, dict) else {}
+
+
+def _asked(document: Document | None) -> dict[str, float]:
+    """Since when edges wait for an answer (unix seconds)."""
+    asked = None if document is None else document.value.get("asked")
+    return {str(edge): moment(str(at)) for edge, at in asked.items()} if isinstance(asked, dict) else {}
 
 
 def _health(report: Mapping[str, Json], prefix: str) -> Mapping[str, Json] | None:

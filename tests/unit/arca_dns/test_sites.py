@@ -93,6 +93,71 @@ def test_an_edge_that_was_not_heard_of_lately_is_no_spare() -> None:
     assert "edge2 was last heard of at" in refused.reason
 
 
+def test_what_was_heard_before_the_wish_is_asked_for_again() -> None:
+    world = World()
+    world.attest("edge1")
+    world.attest("edge2")
+    world.clock.now += 60
+    assert world.sites.called() == 0
+    first = world.ask("edge1")
+    assert first is not None
+    assert (first.granted, first.pending) == (False, True)
+    assert "edge2 was last heard of at" in first.reason
+    called = world.sites.called()
+    assert called > 0
+    world.clock.now += 1
+    assert world.ask("edge1") == first
+    assert world.sites.called() == called, "they are called once"
+    world.attest("edge2")
+    assert world.granted("edge1")
+
+
+def test_an_edge_that_does_not_answer_the_call_is_no_spare_until_it_does() -> None:
+    world = World()
+    world.attest("edge2")
+    world.clock.now += 60
+    world.ask("edge1")
+    called = world.sites.called()
+    world.clock.now += 16
+    refused = world.ask("edge1")
+    assert refused is not None
+    assert (refused.granted, refused.pending) == (False, False)
+    assert "no spare site" in refused.reason
+    assert "edge2 was last heard of at" in refused.reason
+    world.clock.now += 15
+    again = world.ask("edge1")
+    assert again is not None
+    assert again.pending
+    assert world.sites.called() != called, "after a while they are called again"
+    world.attest("edge2")
+    assert world.granted("edge1")
+
+
+def test_nobody_is_called_where_no_answer_could_help() -> None:
+    world = World()
+    world.attest("edge2", "withdrawn")
+    world.attest("edge3")
+    assert world.granted("edge3", None) is False
+    world.clock.now += 60
+    world.attest("edge3", "degraded")
+    refused = world.ask("edge1")
+    assert refused is not None
+    assert not refused.pending
+    assert world.sites.called() == 0
+
+
+def test_a_wish_that_is_taken_back_waits_no_more() -> None:
+    world = World()
+    world.attest("edge2")
+    world.clock.now += 60
+    world.ask("edge1")
+    world.ask("edge1", None)
+    world.clock.now += 20
+    again = world.ask("edge1")
+    assert again is not None
+    assert again.pending
+
+
 def test_another_prefix_is_another_matter() -> None:
     world = World()
     world.attest("edge1")

@@ -106,6 +106,17 @@ def test_a_refused_drain_is_taken_back(edge: Edge) -> None:
     assert [drain.reason for drain in edge.drains] == ["earlier"], "what was asked before stays"
 
 
+def test_while_other_edges_are_asked_it_waits(edge: Edge) -> None:
+    edge.work.drain([V4], "", forced=False)
+    pending = Lease(V4, "drain", granted=False, reason="other edges are asked", pending=True)
+    edge.then = [
+        lambda: write_leases(edge.folder / "leases.json", [pending]),
+        lambda: edge.health("withdrawn", "drained"),
+    ]
+    edge.work.wait_drained([V4], 60, [V4])
+    assert len(edge.drains) == 1
+
+
 def test_who_waits_too_long_is_told_why_and_the_drain_does_not_begin_later(edge: Edge) -> None:
     edge.work.drain([V4], "", forced=False)
     edge.health(refusal="no controller has granted it yet")

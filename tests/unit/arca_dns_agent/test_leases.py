@@ -100,6 +100,18 @@ def test_a_refusal_is_written_with_its_reason(edge: Edge) -> None:
     assert read_leases(edge.leases) == (Lease(A, "drain", granted=False, reason="no spare site"),)
 
 
+def test_while_other_edges_are_asked_it_asks_at_each_look(edge: Edge) -> None:
+    edge.world.pending = True
+    edge.wish(a="drain")
+    edge.steps(4)
+    assert len(edge.world.wished) == 4
+    assert read_leases(edge.leases)[0].pending
+    edge.world.pending = False
+    edge.steps(9)
+    assert len(edge.world.wished) == 5
+    assert edge.held() == [("drain", True)]
+
+
 def test_all_wishes_are_said_whenever_one_changes_and_none_gives_all_back(edge: Edge) -> None:
     edge.wish(a="drain")
     edge.steps()

@@ -10,12 +10,15 @@ from collections.abc import Mapping
 
 import pytest
 
+from arca_dns.dnssec.keystore import MemoryKeyStore
 from arca_dns.errors import StoreUnavailable
-from arca_dns.publish.head import SignedHead
+from arca_dns.publish.head import HeadKey, SignedHead
 from arca_dns.service import Service
+from arca_dns.store.memory import MemoryStore
 from arca_dns.zone.text import parse
 from arca_dns_controller.feed import HeadFeed
 from arca_dns_controller.metrics import Metrics
+from clock import Clock
 
 ZONE = "$ORIGIN example.com.\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
 
@@ -42,6 +45,39 @@ def test_all_who_wait_are_told(service: Service) -> None:
     heads = asyncio.run(scenario())
     assert {None if head is None else head.revision() for head in heads} == {1}
     assert metrics.registry.get_sample_value("arca_dns_controller_head_revision") == 1
+
+
+def test_a_roll_call_ends_the_polls_of_those_who_have_not_heard_it() -> None:
+    clock = Clock()
+    service = Service(MemoryStore(), MemoryKeyStore(), HeadKey.generate(), clock=clock)
+    create(service)
+
+    async def scenario() -> list[bool]:
+        feed = HeadFeed(service, Metrics(), slice_seconds=0.01)
+        feed.start()
+        while feed.called is None:
+            await asyncio.sleep(0.01)
+        waiting = [asyncio.create_task(feed.wait(1, 20, called=known)) for known in (0, None)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(call, service, clock)
+        assert await waiting[0] is None
+        assert feed.called == service.sites.called()
+        assert await feed.wait(1, 20, called=0) is None, "who comes later is told too"
+        ended = [one.done() for one in waiting]
+        feed.close()
+        await asyncio.gather(*waiting)
+        await feed.join()
+        return ended
+
+    assert asyncio.run(scenario()) == [True, False]
+
+
+def call(service: Service, clock: Clock) -> None:
+    """An edge wishes what depends on one that was heard of a minute ago."""
+    prefix = "203.0.113.53/32"
+    service.attest("edge2", {"announced": [prefix]})
+    clock.now += 60
+    assert service.sites.ask("edge1", {prefix: "drain"})[0].pending
 
 
 def test_it_goes_on_when_the_store_is_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

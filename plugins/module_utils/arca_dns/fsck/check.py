@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from ..documents import API_KEY, API_KEY_USED, IDEMPOTENCY, JOURNAL, PROMOTION, SITES
+from ..documents import API_KEY, API_KEY_USED, IDEMPOTENCY, JOURNAL, PROMOTION, ROLL_CALL, SITES
 from ..moving import marker
 from ..moving.copy import Progress
 from ..moving.reach import roots
@@ -27,7 +27,7 @@ from .trees import Trees, Wanted
 #: What else a store holds. Git keeps reports on pushed files below ``import/``.
 _OTHERS = (
     *("restored/", "edge/", "import/", "lease/", "keys/", "keyring", "served/", HEADS_OF_THE_PAST),
-    *(API_KEY, API_KEY_USED, JOURNAL, IDEMPOTENCY, PROMOTION, SITES),
+    *(API_KEY, API_KEY_USED, JOURNAL, IDEMPOTENCY, PROMOTION, SITES, ROLL_CALL),
 )
 _SEEN = (*(f"{kind}/" for kind in (*SINGLE, *MANY)), "head/", marker.PREFIX)  # or not to be looked at
 _LAST = "\U0010ffff"

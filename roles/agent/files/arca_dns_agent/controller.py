@@ -47,7 +47,10 @@ class Busy(Unreachable):
 
 
 class Controllers:
-    """One controller at a time of *urls*; :meth:`turn` goes on to the next. *transport* stands in for the network."""
+    """One controller at a time of *urls*; :meth:`turn` goes on to the next. *transport* stands in for the network.
+
+    *called* is called when a controller asks edges to attest.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,10 @@ class Controllers:
         blob_limit: int,
         transport: httpx2.AsyncBaseTransport | None = None,
         monotonic: Callable[[], float] = time.monotonic,
+        called: Callable[[], None] = lambda: None,
     ) -> None:
+        self._called = called
+        self._call: str | None = None
         self._urls = [url.rstrip("/") + "/api/v1" for url in urls]
         self._at = 0
         self._looked = 0
@@ -115,8 +121,11 @@ class Controllers:
 
     async def _head(self, at: int, ring: str, after: int | None, wait: float) -> SignedHead | None:
         query = {} if after is None else {"after": str(after), "timeout": f"{wait:g}"}
+        if query and self._call is not None:
+            query["called"] = self._call
         timeout = httpx2.Timeout(10.0, read=wait + _GRACE)
         async with self._ask("GET", f"/heads/{quote(ring, safe='')}", at=at, params=query, timeout=timeout) as answer:
+            self._hear(answer.headers.get("arca-roll-call", ""))
             if answer.status_code == 304:
                 return None
             body = await _body(answer, _HEAD_LIMIT)
@@ -126,6 +135,13 @@ class Controllers:
             return SignedHead.from_json(json.loads(body))
         except (ValueError, RecursionError):
             raise HeadRejected("the head is not JSON") from None
+
+    def _hear(self, call: str) -> None:
+        """Note the latest roll call. The first that is heard says nothing: an edge attests when it starts."""
+        if call.isdecimal() and call != self._call:
+            first, self._call = self._call is None, call
+            if not first:
+                self._called()
 
     async def blobs(self, digests: Sequence[str]) -> AsyncGenerator[tuple[str, bytes], None]:
         """(digest, octets) as the controller sends them for *digests*.

@@ -53,7 +53,9 @@ class Daemon:
         self._settings = settings
         self._started = time.time()
         self.state = State(settings.state_directory)
-        self._controllers = Controllers(settings.urls, settings.api_key, settings.tls, settings.blob_limit, transport)
+        self._controllers = Controllers(
+            settings.urls, settings.api_key, settings.tls, settings.blob_limit, transport, called=self._roll_called
+        )
         self.contact = Contact(time.time)
         self.synchroniser = Synchroniser(
             self.state,
@@ -68,6 +70,7 @@ class Daemon:
         self._due = asyncio.Event()
         self._writing = asyncio.Lock()
         self._attest_due = asyncio.Event()
+        self._called = False
         self._written: dict[bytes, Served] = self.state.served()
         self._health = HealthFile(settings.health_file)
         self._leases = LeaseKeeper(
@@ -172,6 +175,11 @@ class Daemon:
         self._due.set()
         self._attest_due.set()
 
+    def _roll_called(self) -> None:
+        """Whether this edge is there is asked, whatever it attested before."""
+        self._called = True
+        self._attest_due.set()
+
     def _served(self, zone: bytes) -> None:
         if self.resolver is not None:
             self.resolver.served(zone)
@@ -230,13 +238,15 @@ class Daemon:
             document = report.attestation(
                 self.synchroniser.held, self.converger, self._health, self._started, self.resolver
             )
-            if report.news(document) != last or time.monotonic() - sent >= _ATTEST_EVERY:
+            if self._called or report.news(document) != last or time.monotonic() - sent >= _ATTEST_EVERY:
+                called, self._called = self._called, False
                 try:
                     await self._controllers.attest(
                         self._settings.edge, {**document, "attested": report.utc(time.time())}
                     )
                 except ArcaError as error:
                     failures += 1
+                    self._called = self._called or called
                     if failures == 1:
                         log.warning("not attested", reason=str(error))
                     await asyncio.sleep(min(30.0, 2.0 ** min(failures - 1, 5)) * (0.5 + random.random() / 2))  # noqa: S311

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 _LOOK = 1.0
 _RENEW = 10.0
+#: Where the answer is that others are being asked.
+_PENDING = 0.5
 _LONGEST_WAIT = 10.0
 
 Wishes = dict[str, Wish]
@@ -154,7 +156,8 @@ class LeaseKeeper:
         for lease in leases.values():
             if lease != self._leases.get(lease.prefix):
                 log.info("lease", prefix=lease.prefix, wish=lease.wish, granted=lease.granted, reason=lease.reason)
-        self._asked, self._failures, self._next = wishes, 0, self._monotonic() + _RENEW
+        pending = any(lease.pending for lease in leases.values())
+        self._asked, self._failures, self._next = wishes, 0, self._monotonic() + (_PENDING if pending else _RENEW)
         self._keep(leases)
 
     def _keep(self, leases: dict[str, Lease]) -> None:
@@ -176,5 +179,6 @@ def _leases(answer: bytes, wishes: Wishes) -> dict[str, Lease]:
         wish = wishes.get(str(entry.get("prefix")))
         if wish is not None and entry.get("wish") == wish:
             prefix = str(entry["prefix"])
-            found[prefix] = Lease(prefix, wish, entry.get("granted") is True, str(entry.get("reason") or ""))
+            granted, pending = entry.get("granted") is True, entry.get("pending") is True
+            found[prefix] = Lease(prefix, wish, granted, str(entry.get("reason") or ""), pending)
     return found

@@ -1,7 +1,10 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The head for many waiting edges: one thread waits on the store, all long polls wait on it."""
+"""The head for many waiting edges: one thread waits on the store, all long polls wait on it.
+
+They also end when edges are called to attest (:mod:`arca_dns.sites`).
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,8 @@ class HeadFeed:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._latest: dict[str, SignedHead] = {}
+        #: The latest roll call; ``None`` until the store was read.
+        self.called: int | None = None
         self._waiting: set[asyncio.Future[None]] = set()
 
     def start(self) -> None:
@@ -52,10 +57,12 @@ class HeadFeed:
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
-    async def wait(self, after: int, timeout: float, ring: str | None = None) -> SignedHead | None:
+    async def wait(
+        self, after: int, timeout: float, ring: str | None = None, called: int | None = None
+    ) -> SignedHead | None:
         """The head of *ring* as soon as its revision is greater than *after*; by default that of the first ring.
 
-        ``None`` after *timeout* seconds or at shutdown.
+        ``None`` after *timeout* seconds, at shutdown, and when the latest roll call is another one than *called*.
         """
         ring = self._first if ring is None else ring
         loop = asyncio.get_running_loop()
@@ -65,7 +72,7 @@ class HeadFeed:
             if latest is not None and latest.revision() > after:
                 return latest
             left = deadline - loop.time()
-            if left <= 0:
+            if left <= 0 or (called is not None and self.called is not None and called != self.called):
                 return None
             future: asyncio.Future[None] = loop.create_future()
             self._waiting.add(future)
@@ -84,6 +91,7 @@ class HeadFeed:
         while not self._stop.is_set():
             try:
                 heads = self._service.wait_heads(revisions, self._slice)
+                called = self._service.sites.called()
             except ArcaError as error:
                 if not told:
                     log.error("head feed cannot read the store", reason=str(error))
@@ -91,6 +99,9 @@ class HeadFeed:
                 self._stop.wait(self._slice)
                 continue
             told = False
+            if called != self.called and self._loop is not None:
+                with suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._call, called)
             if heads and self._loop is not None:
                 revisions.update((ring, head.revision()) for ring, head in heads.items())
                 with suppress(RuntimeError):
@@ -103,6 +114,11 @@ class HeadFeed:
             if ring == self._first:
                 self._metrics.head_revision.set(head.revision())
         self._wake()
+
+    def _call(self, called: int) -> None:
+        first, self.called = self.called is None, called
+        if not first:
+            self._wake()
 
     def _wake(self) -> None:
         for future in self._waiting:

@@ -436,6 +436,7 @@ class SiteLease(_Given):
     wish: str
     granted: bool
     reason: str = Field(description="Why it is not granted.")
+    pending: bool = Field(description="Whether other edges are being asked if they are there: ask again in a second.")
 
 
 class SiteLeases(_Given):

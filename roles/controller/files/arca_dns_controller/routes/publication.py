@@ -24,6 +24,7 @@ from arca_dns.zone.text import render as zone_lines
 from arca_dns.zone.tree import ZoneRoot
 
 from .. import models, reading, render
+from ..feed import HeadFeed
 from .shared import NOT_MODIFIED, Ctx, Follower, Limit, Reader, ZoneName, Zones, answers
 
 router = APIRouter(tags=["publication"])
@@ -57,7 +58,9 @@ class _Hashes:
 
 
 _hashes = _Hashes()
-_NO_NEWS: dict[int | str, dict[str, Any]] = {304: {"description": "No newer head in time."}}
+_NO_NEWS: dict[int | str, dict[str, Any]] = {
+    304: {"description": "No newer head in time, or edges are called to attest."}
+}
 
 
 @router.get("/zones/{zone}/signed", responses=answers(media="text/dns") | NOT_MODIFIED, response_model=None)
@@ -151,19 +154,28 @@ async def get_head(
     context: Ctx,
     after: Annotated[int | None, Query(ge=0, description="Wait for a revision greater than this.")] = None,
     timeout: Annotated[float, Query(ge=0, le=60, description="Seconds to wait; then the answer is 304.")] = 30,
+    called: Annotated[
+        int | None, Query(ge=0, description="The Arca-Roll-Call of the answer before: do not wait if there is another.")
+    ] = None,
 ) -> Response:
-    """Read the signed head of a ring, at once or as soon as it moves."""
+    """Read the signed head of a ring, at once or as soon as it moves.
+
+    Arca-Roll-Call is a number; when it changes, edges attest, so that it is known which of them are there.
+    """
     context.service.rings.before(ring)
     if after is None:
         head = await run_in_threadpool(context.service.head, ring)
     else:
-        waited = await context.feed.wait(after, timeout, ring)
+        waited = await context.feed.wait(after, timeout, ring, called)
         if waited is None:
-            return Response(status_code=304)
+            return Response(status_code=304, headers=_roll_call(context.feed))
         head = waited
-    return JSONResponse(
-        head.to_json(), headers={"ETag": render.etag(str(head.revision())), "Cache-Control": "no-store"}
-    )
+    headers = {"ETag": render.etag(str(head.revision())), "Cache-Control": "no-store", **_roll_call(context.feed)}
+    return JSONResponse(head.to_json(), headers=headers)
+
+
+def _roll_call(feed: HeadFeed) -> dict[str, str]:
+    return {} if feed.called is None else {"Arca-Roll-Call": str(feed.called)}
 
 
 @router.get("/blobs/{digest}", responses=answers(media="application/octet-stream") | NOT_MODIFIED, response_model=None)
