@@ -16,7 +16,7 @@ from typing import Any
 from arca_dns.edge_files import Drain, Lease, Wish, write_drains, write_leases
 from arca_dns_health import state
 from arca_dns_health.bird import BirdError, Prefix, Routes, Session
-from arca_dns_health.daemon import Clocks, Daemon
+from arca_dns_health.daemon import Clocks, Daemon, Pace
 from arca_dns_health.decision import Round, Thresholds
 from arca_dns_health.modes import Mode
 from arca_dns_health.probe import Check
@@ -286,3 +286,62 @@ def test_a_damaged_drains_file_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "drains.json").write_text("{")
     scene.run(10)
     assert scene.bird.modes == {V4: Mode.WITHDRAWN, V6: Mode.ANNOUNCED}
+
+
+class SlowRounds:
+    """Rounds that all wait for an answer until *many* of them have begun; then each finds what *finds* says."""
+
+    def __init__(self, many: int, finds: Round) -> None:
+        self.many, self.finds = many, finds
+        self.begun = self.cancelled = 0
+        self._all = asyncio.Event()
+
+    async def round(self, withdrawn: frozenset[Prefix]) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
+        self.begun += 1
+        if self.begun == self.many:
+            self._all.set()
+        try:
+            await self._all.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return {V4: self.finds, V6: self.finds}, ()
+
+
+def test_rounds_go_on_while_answers_are_missing(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "health.json", MemoryBird(V4, V6))
+    scene.run(LIMITS.recovery)
+
+    async def main() -> SlowRounds:
+        rounds = SlowRounds(LIMITS.failure, BAD)
+        scene.daemon._rounds = rounds
+        scene.daemon._clocks = Clocks(asyncio.get_running_loop().time, lambda: datetime.fromtimestamp(0, UTC))
+        stop = asyncio.Event()
+        running = asyncio.create_task(scene.daemon.run(Pace(3600, 0.001), stop))
+        while scene.bird.modes[V4] is not Mode.WITHDRAWN:
+            await asyncio.sleep(0.001)
+        stop.set()
+        await running
+        return rounds
+
+    rounds = asyncio.run(main())
+    assert rounds.begun >= LIMITS.failure
+    assert scene.bird.modes == {V4: Mode.WITHDRAWN, V6: Mode.WITHDRAWN}
+
+
+def test_it_ends_at_once_when_it_is_told_to_while_it_waits(tmp_path: Path) -> None:
+    scene = Scene(tmp_path / "health.json", MemoryBird(V4, V6))
+
+    async def main() -> int:
+        rounds = SlowRounds(1000, GOOD)
+        scene.daemon._rounds = rounds
+        scene.daemon._clocks = Clocks(asyncio.get_running_loop().time, lambda: datetime.fromtimestamp(0, UTC))
+        stop = asyncio.Event()
+        running = asyncio.create_task(scene.daemon.run(Pace(3600, 0.001), stop))
+        while rounds.begun < 2:
+            await asyncio.sleep(0.001)
+        stop.set()
+        await running
+        return rounds.begun - rounds.cancelled
+
+    assert asyncio.run(main()) == 0

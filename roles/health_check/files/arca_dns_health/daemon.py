@@ -3,6 +3,9 @@
 
 """The daemon's loop: probe, decide, tell BIRD, read back, write the state file; then wait for the next round.
 
+A round that has no answers yet when the next one may be due does not hold that up: so a server that hangs is noticed by
+as many rounds in about the time that one of them waits.
+
 What BIRD exports is the truth: it is read every round, and a prefix that BIRD announces
 or withholds against the decision is put right, so a restarted or reconfigured BIRD follows.
 """
@@ -10,12 +13,12 @@ or withholds against the decision is put right, so a restarted or reconfigured B
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import structlog
 
@@ -31,11 +34,16 @@ from .wishes import Wishes
 
 log = structlog.get_logger()
 
+_AT_ONCE = 4
+
+#: What a round found: per prefix, and each check.
+Found: TypeAlias = tuple[Mapping[Prefix, Round], tuple[Check, ...]]
+
 
 class Rounds(Protocol):
     """What runs the checks; :class:`.probe.Prober` is the real one."""
 
-    async def round(self, withdrawn: frozenset[Prefix]) -> tuple[Mapping[Prefix, Round], tuple[Check, ...]]:
+    async def round(self, withdrawn: frozenset[Prefix]) -> Found:
         """Run all checks once; for the prefixes *withdrawn* now also those that only the way back needs."""
 
 
@@ -49,7 +57,7 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds between the starts of two rounds: normally, and while a prefix is about to move."""
+    """Seconds between the starts of two rounds: normally, and while a prefix is about to move or answers are out."""
 
     normal: float
     fast: float
@@ -94,19 +102,42 @@ class Daemon:
         await self._read_routes()
         self._write_state()
         notify("READY=1")
-        while not stop.is_set():
-            began = self._clocks.monotonic()
-            await self.step()
-            notify("WATCHDOG=1", f"STATUS={self._summary()}")
-            changing = any(stance.changing for stance in self._stances.values())
-            pause = (pace.fast if changing else pace.normal) - (self._clocks.monotonic() - began)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), max(0.0, pause))
+        stopped = asyncio.create_task(stop.wait())
+        begun: deque[asyncio.Task[Found]] = deque()
+        last = float("-inf")
+        pause = 0.0
+        try:
+            while not stop.is_set():
+                left = last + pause - self._clocks.monotonic()
+                if left <= 0 and len(begun) < _AT_ONCE:
+                    last, pause, left = self._clocks.monotonic(), pace.fast, pace.fast
+                    begun.append(asyncio.create_task(self._round()))
+                waiting: set[asyncio.Task[Any]] = {stopped, *list(begun)[:1]}
+                until = None if len(begun) == _AT_ONCE else max(0.0, left)
+                await asyncio.wait(waiting, timeout=until, return_when=asyncio.FIRST_COMPLETED)
+                if not begun or not begun[0].done():
+                    continue
+                if await self._follow(begun.popleft().result()):
+                    # What began before the move was judged by what was announced then.
+                    await _cancel(begun)
+                notify("WATCHDOG=1", f"STATUS={self._summary()}")
+                if not begun:
+                    pause = pace.fast if any(one.changing for one in self._stances.values()) else pace.normal
+        finally:
+            await _cancel([*begun, stopped])
 
     async def step(self) -> None:
         """One round, and all that follows from it."""
+        await self._follow(await self._round())
+
+    async def _round(self) -> Found:
         withdrawn = frozenset(prefix for prefix, stance in self._stances.items() if not stance.decision.wanted)
-        rounds, self._checks = await self._rounds.round(withdrawn)
+        return await self._rounds.round(withdrawn)
+
+    async def _follow(self, found: Found) -> bool:
+        """Do all that follows from a round; whether a prefix is to be announced in another way than before."""
+        rounds, self._checks = found
+        before_it = [stance.mode for stance in self._stances.values()]
         drains, leases = self._wishes.read()
         now = self._clocks.monotonic()
         for prefix, stance in self._stances.items():
@@ -116,6 +147,7 @@ class Daemon:
         self._wishes.keep([str(prefix) for prefix, stance in self._stances.items() if stance.drained])
         await self._reconcile()
         self._write_state()
+        return [stance.mode for stance in self._stances.values()] != before_it
 
     async def stop(self, withdraw: bool) -> None:
         """Leave: with *withdraw*, take every prefix back first and see that it is gone."""
@@ -257,3 +289,12 @@ class Daemon:
             last_withdrawal=timestamp(last) if last else None,
             past=stance.past,
         )
+
+
+async def _cancel(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """End *tasks*; those of a deque are taken out of it."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if isinstance(tasks, deque):
+        tasks.clear()
