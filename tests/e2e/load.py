@@ -3,7 +3,8 @@
 
 """Asks the service address at a steady rate and says who answered; run in the client's network.
 
-``load.py RATE SECONDS`` prints one JSON line a query: ``[sent (unix time), seconds or null if unanswered, NSID]``.
+``load.py RATE SECONDS``, which SIGTERM ends early, prints in the end one JSON line a query: ``[sent (unix time),
+seconds or null if unanswered, NSID]``.
 Each query has a source port of its own, so that the router's flow hash spreads them over the edges.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 import time
 
@@ -44,7 +46,7 @@ def nsid(wire: bytes) -> str:
     return ""
 
 
-async def one() -> None:
+async def one() -> tuple[float, float | None, str]:
     """One query from a port of its own."""
     query = dns.message.make_query(
         "arca.example.", "SOA", use_edns=0, options=[dns.edns.GenericOption(dns.edns.OptionType.NSID, b"")]
@@ -55,12 +57,11 @@ async def one() -> None:
     try:
         transport.sendto(query.to_wire())
         wire = await asyncio.wait_for(protocol.answer, TIMEOUT)
-        record = [sent, time.time() - sent, nsid(wire)]
+        return sent, time.time() - sent, nsid(wire)
     except (TimeoutError, OSError):
-        record = [sent, None, ""]
+        return sent, None, ""
     finally:
         transport.close()
-    sys.stdout.write(json.dumps(record) + "\n")
 
 
 async def main(rate: float, seconds: float) -> None:
@@ -68,10 +69,15 @@ async def main(rate: float, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     start = loop.time()
     tasks = []
+    ended = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
     for i in range(int(rate * seconds)):
+        if ended.is_set():
+            break
         await asyncio.sleep(max(0.0, start + i / rate - loop.time()))
         tasks.append(asyncio.create_task(one()))
-    await asyncio.gather(*tasks)
+    for record in await asyncio.gather(*tasks):
+        sys.stdout.write(json.dumps(record) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,14 @@ from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[2]
 INVENTORY = ROOT / "inventories" / "lab"
+#: Which name servers the edges have: ``mixed`` is NSD on the first and Knot on the second.
+SERVERS = os.environ.get("ARCA_E2E_SERVERS", "mixed")
+SERVER = {"mixed": ("nsd", "knot"), "nsd": ("nsd", "nsd"), "knot": ("knot", "knot")}[SERVERS]
 LAB = ROOT / "tests" / "lab" / "lab"
 ANYCAST = ("203.0.113.53", "2001:db8:53::53")
 PREFIXES = ("203.0.113.53/32", "2001:db8:53::53/128")
 EDGES = ("edge1", "edge2")
+SERVER_OF = dict(zip(EDGES, SERVER, strict=True))
 API = "http://127.0.0.1:8053/api/v1"
 
 T = TypeVar("T")
@@ -35,15 +39,15 @@ class Result:
     err: str
 
 
-def local(argv: Sequence[str | Path], *, timeout: float = 900, check: bool = True) -> Result:
-    """Run a command on the control node."""
+def local(argv: Sequence[str | Path], *, timeout: float = 900, check: bool = True, given: str = "") -> Result:
+    """Run a command on the control node; *given* is its standard input."""
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     done = subprocess.run(
         [str(arg) for arg in argv],
         cwd=ROOT,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -55,9 +59,9 @@ def local(argv: Sequence[str | Path], *, timeout: float = 900, check: bool = Tru
     return result
 
 
-def on(host: str, *argv: str, check: bool = True, timeout: float = 120) -> Result:
-    """Run a command on a lab host."""
-    return local([LAB, "exec", host, "--", *argv], timeout=timeout, check=check)
+def on(host: str, *argv: str, check: bool = True, timeout: float = 120, given: str = "") -> Result:
+    """Run a command on a lab host; *given* is its standard input."""
+    return local([LAB, "exec", host, "--", *argv], timeout=timeout, check=check, given=given)
 
 
 def in_namespace(host: str, *argv: str, check: bool = True, timeout: float = 300) -> Result:
@@ -91,7 +95,8 @@ def until(what: str, probe: Callable[[], T], *, seconds: float, every: float = 0
 
 def playbook(name: str, *options: str, check: bool = True) -> tuple[dict[str, dict[str, int]], str]:
     """Run a playbook on the lab; returns per host its counts (``changed``, ``failures`` …) and the output."""
-    argv = ["ansible-playbook", "-i", str(INVENTORY), f"playbooks/{name}", *options]
+    servers = Path(__file__).parent / "inventory" / f"{SERVERS}.yml"
+    argv = ["ansible-playbook", "-i", str(INVENTORY), "-i", str(servers), f"playbooks/{name}", *options]
     result = local(argv, check=check)
     counts: dict[str, dict[str, int]] = {}
     for line in result.out.split("PLAY RECAP", 1)[-1].splitlines():
@@ -131,15 +136,15 @@ def api(
     headers: Sequence[str] = (),
 ) -> Answer:
     """Call the controller's API with curl on the controller host."""
-    argv = ["curl", "-sS", "-i", "-X", method, "--max-time", "30", f"{API}{path}"]
-    argv += ["-H", f"Authorization: Bearer {secret('admin_api_key') if key is None else key}"]
+    argv = ["curl", "-sS", "-i", "-X", method, "--max-time", "30", "-H", "@-", f"{API}{path}"]
+    authorization = f"Authorization: Bearer {secret('admin_api_key') if key is None else key}\n"
     for header in headers:
         argv += ["-H", header]
     if body is not None:
         argv += ["-H", "Content-Type: application/json", "--data-binary", json.dumps(body)]
     if text is not None:
         argv += ["-H", "Content-Type: text/plain", "--data-binary", text]
-    head, _, content = on("controller", *argv).out.replace("\r\n", "\n").partition("\n\n")
+    head, _, content = on("controller", *argv, given=authorization).out.replace("\r\n", "\n").partition("\n\n")
     lines = head.splitlines()
     pairs = (line.partition(":") for line in lines[1:])
     return Answer(int(lines[0].split()[1]), {name.lower(): value.strip() for name, _, value in pairs}, content)

@@ -24,15 +24,16 @@ def test_edges_answer_and_announce(controller_stopped: None) -> None:
         assert announced(edge) == set(PREFIXES)
 
 
-def test_edge1_survives_a_reboot_and_announces_again(controller_stopped: None) -> None:
-    expected = served("edge1", "arca.example.", "SOA")
-    boot = on("edge1", "cat", "/proc/sys/kernel/random/boot_id").out
-    started = on("edge1", "stat", "-c", "%Y", "/proc/1").out
-    local([LAB, "reboot", "edge1"])
-    until("edge1 announces again", lambda: announced("edge1") == set(PREFIXES), seconds=90)
+@pytest.mark.parametrize("edge", EDGES)
+def test_an_edge_survives_a_reboot_and_announces_again(controller_stopped: None, edge: str) -> None:
+    expected = served(edge, "arca.example.", "SOA")
+    boot = on(edge, "cat", "/proc/sys/kernel/random/boot_id").out
+    started = on(edge, "stat", "-c", "%Y", "/proc/1").out
+    local([LAB, "reboot", edge])
+    until(f"{edge} announces again", lambda: announced(edge) == set(PREFIXES), seconds=90)
     assert (boot, started) != (
-        on("edge1", "cat", "/proc/sys/kernel/random/boot_id").out,
-        on("edge1", "stat", "-c", "%Y", "/proc/1").out,
+        on(edge, "cat", "/proc/sys/kernel/random/boot_id").out,
+        on(edge, "stat", "-c", "%Y", "/proc/1").out,
     )
     assert on("controller", "systemctl", "is-active", "arca-dns-controller", check=False).out.strip() == "inactive"
-    assert served("edge1", "arca.example.", "SOA") == expected
+    assert served(edge, "arca.example.", "SOA") == expected
