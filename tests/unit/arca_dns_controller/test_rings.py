@@ -125,7 +125,7 @@ def test_leases_are_granted_while_enough_edges_are_left(api: Api, zone: str) -> 
     attest(api, "edge2")
     wishes = {"wishes": [{"prefix": PREFIX, "wish": "drain"}]}
     granted = api("PUT", "/edges/edge1/leases", json=wishes).json()["leases"]
-    assert granted == [{"prefix": PREFIX, "wish": "drain", "granted": True, "reason": ""}]
+    assert granted == [{"prefix": PREFIX, "wish": "drain", "granted": True, "reason": "", "pending": False}]
     (refused,) = api("PUT", "/edges/edge2/leases", json=wishes).json()["leases"]
     assert not refused["granted"]
     assert "edge1 holds a lease to drain" in refused["reason"]
