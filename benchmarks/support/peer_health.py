@@ -133,7 +133,7 @@ def _birds(site: Site, edge: str) -> None:
     text = site.on(edge, f"cat {_BIRD}.kept")
     lists = routes = ""
     for version, address, length in (("4", PREFIX, 32), ("6", _PREFIX6, 128)):
-        ours = f"export filter arca_export_ipv{version};"
+        ours = f"export filter arca_export_ipv{version}_external;"
         if ours not in text:
             raise DrillError(f"{edge}: {_BIRD} is not as it was expected")
         text = text.replace(ours, f"export where net ~ PEER_V{version};")
