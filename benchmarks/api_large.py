@@ -86,7 +86,7 @@ class Others:
 
     def _timed(self, connection: Connection, method: str, path: str, body: object = None) -> float:
         began = time.perf_counter()
-        status = _ask(connection, method, path, body)
+        status = ask(connection, method, path, body)
         if status != 200:
             self.failures.append(f"{method} {path}: {status}")
         return (time.perf_counter() - began) * 1000
@@ -96,7 +96,7 @@ class Others:
             self.peak = max(self.peak, self._processes())
 
 
-def _ask(connection: Connection, method: str, path: str, body: object = None) -> int:
+def ask(connection: Connection, method: str, path: str, body: object = None) -> int:
     connection._http.request(
         method,
         path,
@@ -177,7 +177,7 @@ def pages(port: int, path: str) -> str:
 def change(port: int) -> str:
     """One change of the large zone."""
     with closing(Connection(port)) as connection:
-        status = _ask(connection, "PUT", "/api/v1/zones/example/rrsets/changed/A", {"values": ["192.0.2.7"]})
+        status = ask(connection, "PUT", "/api/v1/zones/example/rrsets/changed/A", {"values": ["192.0.2.7"]})
     return str(status)
 
 
