@@ -49,7 +49,7 @@ _PATIENCE = 1800.0
 _CHANGES = {10: 40, 100_000: 20}
 _FEW = 10
 _NAME = "changed.example."
-_AGENT = [sys.executable, "-c", "from arca_dns_agent.cli import main; main()"]
+AGENT = [sys.executable, "-c", "from arca_dns_agent.cli import main; main()"]
 
 
 class Failed(Exception):
@@ -154,7 +154,7 @@ def ours(source: Path, signed: Path, folder: Path, count: int) -> tuple[float, l
         for number, nsd in enumerate(servers):
             nsd.start()
             config = agent_config(folder / f"agent{number}", controller, nsd)
-            command = [*_AGENT, "daemon", "--config", str(config)]
+            command = [*AGENT, "daemon", "--config", str(config)]
             stack.enter_context(process(command, folder / f"agent{number}.log"))
         ports = [nsd.port for nsd in servers]
         first = loaded(ports, began)

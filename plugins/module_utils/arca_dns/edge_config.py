@@ -156,6 +156,7 @@ class Health:
 
     *state_directory* outlives boots: it holds what an operator has drained. The *latency_percentile* of the answers of
     the last *latency_window* rounds is held against *latency_limit*. *command* is a check of the operator's own.
+    *unbound_validated* is whether Unbound's answers about signed zones must be validated.
     """
 
     check_interval: Interval = 2.0
@@ -181,6 +182,7 @@ class Health:
     command: tuple[str, ...] = ()
     command_timeout: Interval = 5.0
     unbound_required: bool = False
+    unbound_validated: bool = False
     services: tuple[Service, ...] = ()
     state_file: str = "/run/arca-dns/health.json"
     state_directory: str = "/var/lib/arca-dns/health"

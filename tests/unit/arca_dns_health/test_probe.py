@@ -48,6 +48,7 @@ class NameServer:
         self.rcode = dns.rcode.NOERROR
         self.authoritative = True
         self.signed = True
+        self.validated = False
         self.dnskey = DNSKEY
         self.failures: dict[tuple[str, Transport], Exception] = {}
         self.seconds = 0.0
@@ -68,6 +69,8 @@ class NameServer:
         rdtype = query.question[0].rdtype
         answer = dns.message.make_response(query)
         answer.set_rcode(self.rcode)
+        if self.validated and query.flags & dns.flags.RD:
+            answer.flags |= dns.flags.AD
         if self.authoritative:
             answer.flags |= dns.flags.AA
         if self.rcode != dns.rcode.NOERROR:
@@ -262,6 +265,18 @@ def test_a_resolver_beside_it_is_a_soft_reason(server: NameServer) -> None:
     rounds, _ = probe(server, plan=replace(PLAN, unbound_server=Target(ip_address("127.0.0.1"), 53, local=False)))
     assert rounds[V4].hard == ()
     assert len(rounds[V4].soft) == 1
+
+
+@pytest.mark.parametrize(("validated", "signed"), [(False, True), (True, True), (False, False)])
+def test_a_resolver_may_have_to_validate(server: NameServer, validated: bool, signed: bool) -> None:
+    server.validated, server.signed = validated, signed
+    plan = replace(PLAN, unbound_server=Target(ip_address("127.0.0.1"), 53, local=False), unbound_validated=True)
+    served = SERVED if signed else replace(SERVED, zones={n: replace(z, signed=False) for n, z in SERVED.zones.items()})
+    rounds, _ = probe(server, served, plan)
+    wanted = ("no trust anchor",) * 2 if signed and not validated else ()
+    assert len(rounds[V4].soft) == len(wanted)
+    assert all(part in reason for part, reason in zip(wanted, rounds[V4].soft, strict=True))
+    assert rounds[V4].hard == ()
 
 
 def test_a_resolver_on_a_service_address_is_a_hard_reason(server: NameServer) -> None:

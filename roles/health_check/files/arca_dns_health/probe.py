@@ -127,6 +127,7 @@ class Plan:
     command: tuple[str, ...] = ()
     command_timeout: float = 5.0
     unbound_required: bool = False
+    unbound_validated: bool = False
 
 
 class Prober:
@@ -265,7 +266,11 @@ class Prober:
             answer = await self._ask(zone.name, dns.rdatatype.SOA, target, transport, recursive=True)
             if answer.rcode() != dns.rcode.NOERROR:
                 return f"answered {dns.rcode.to_text(answer.rcode())}"
-            return None if _find(answer, zone.name, dns.rdatatype.SOA) else "no SOA in the answer"
+            if not _find(answer, zone.name, dns.rdatatype.SOA):
+                return "no SOA in the answer"
+            if self._plan.unbound_validated and zone.signed and not answer.flags & dns.flags.AD:
+                return "the answer is not validated: Unbound has no trust anchor for it"
+            return None
 
         return await self._timed("unbound", zone.name, target, transport, ask)
 

@@ -92,6 +92,7 @@ def _plans(config: EdgeConfig) -> tuple[Plan, ...]:
         command=health.command,
         command_timeout=health.command_timeout,
         unbound_required=health.unbound_required,
+        unbound_validated=health.unbound_validated,
     )
     if not health.services:
         return (common,)
