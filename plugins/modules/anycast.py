@@ -54,6 +54,15 @@ options:
     description: For how many seconds to wait at most.
     type: int
     default: 60
+  verify:
+    description:
+      - A command that asks the peer, such as a router's looking glass, and ends with 0 when it agrees.
+      - It is run on the edge for each prefix, once a second, after what BIRD exports is as wished, for O(timeout)
+        seconds at most. It is not run in check mode, and not without O(wait).
+      - A word that is V({prefix}) stands for the prefix, and V({state}) for V(announced) or V(withdrawn).
+    type: list
+    elements: str
+    default: []
   state_directory:
     description:
       - Where the health check keeps what outlives boots, C(health.state_directory) of the edge's configuration.
@@ -82,6 +91,11 @@ EXAMPLES = r"""
   register: routes
   changed_when: false
   failed_when: "'203.0.113.53/32' in routes.stdout"
+
+- name: Have a command of one's own ask the router's looking glass
+  arca.dns.anycast:
+    state: drained
+    verify: [/usr/local/bin/looking-glass, --router, router1, '{state}', '{prefix}']
 
 - name: Take the traffic back
   arca.dns.anycast:

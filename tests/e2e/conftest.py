@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from support import EDGES, LAB, PREFIXES, announced, local, playbook, until
+from support import AT_ONCE, EDGES, LAB, PREFIXES, announced, local, playbook, until
 
 REUSE = os.environ.get("ARCA_E2E_REUSE") == "1"
 
@@ -33,7 +33,7 @@ def bare_check() -> BareCheck:
         pytest.fail("this needs bare hosts: run without ARCA_E2E_REUSE")
     local([LAB, "down"])
     local([LAB, "up"])
-    counts, output = playbook("site.yml", "--check", "--diff", check=False)
+    counts, output = playbook("site.yml", "--check", "--diff", *AT_ONCE, check=False)
     return BareCheck(counts, output)
 
 

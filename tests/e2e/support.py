@@ -25,6 +25,8 @@ ANYCAST = ("203.0.113.53", "2001:db8:53::53")
 PREFIXES = ("203.0.113.53/32", "2001:db8:53::53/128")
 EDGES = ("edge1", "edge2")
 SERVER_OF = dict(zip(EDGES, SERVER, strict=True))
+#: For runs of site.yml that change nothing, which need not be done edge after edge.
+AT_ONCE = ("-e", '{"arca_dns_serial": ["100%"]}')
 API = "http://127.0.0.1:8053/api/v1"
 
 T = TypeVar("T")

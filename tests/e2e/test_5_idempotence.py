@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 from conftest import BareCheck
-from support import EDGES, api, on, playbook
+from support import AT_ONCE, EDGES, api, on, playbook
 
 HOSTS = {"controller", "edge1", "edge2", "router", "client"}
 
@@ -24,7 +24,7 @@ def test_the_dry_run_works_on_bare_hosts(bare_check: BareCheck) -> None:
 
 
 def test_a_second_run_changes_nothing() -> None:
-    counts, output = playbook("site.yml")
+    counts, output = playbook("site.yml", *AT_ONCE)
     assert set(counts) >= HOSTS
     assert {host: counts[host]["changed"] for host in HOSTS} == dict.fromkeys(HOSTS, 0), output[-8000:]
 
@@ -42,7 +42,7 @@ def state() -> dict[str, str]:
 def test_a_dry_run_after_a_change_in_the_inventory_shows_it_and_makes_none() -> None:
     before = state()
     changed = {"arca_dns_agent_controller": {"sync_interval": "77s"}, "arca_dns_unbound_edns_buffer_size": 1400}
-    counts, output = playbook("site.yml", "--check", "--diff", "-e", json.dumps(changed))
+    counts, output = playbook("site.yml", "--check", "--diff", *AT_ONCE, "-e", json.dumps(changed))
     assert all(counts[host]["failed"] == 0 for host in HOSTS)
     for edge in EDGES:
         assert counts[edge]["changed"] > 0

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..arca_dns.edge_draining import DIRECTORY, HEALTH_FILE, Draining, is_announced, is_drained
 from ..arca_dns.edge_files import Drain
-from ..arca_dns.errors import ArcaError
+from ..arca_dns.errors import ArcaError, PlanRefused
 from .results import failure
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -23,6 +24,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "reason": {"type": "str", "default": ""},
     "wait": {"type": "bool", "default": True},
     "timeout": {"type": "int", "default": 60},
+    "verify": {"type": "list", "elements": "str", "default": []},
     "state_directory": {"type": "path", "default": DIRECTORY},
     "health_file": {"type": "path", "default": HEALTH_FILE},
 }
@@ -31,6 +33,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def bring(module: AnsibleModule) -> None:
     """Bring the edge's prefixes to the state that the options name and end the module."""
     params = module.params
+
+    def confirmed(prefix: str) -> bool:
+        words = {"{prefix}": prefix, "{state}": "announced" if params["state"] == "announced" else "withdrawn"}
+        return module.run_command([words.get(word, word) for word in params["verify"]])[0] == 0
+
     work = Draining(Path(params["state_directory"]), Path(params["health_file"]))
     try:
         result = brought(
@@ -41,9 +48,28 @@ def bring(module: AnsibleModule) -> None:
             params["timeout"] if params["wait"] else None,
             check_mode=module.check_mode,
         )
+        if params["verify"] and params["wait"] and not module.check_mode:
+            confirm([one["prefix"] for one in result["prefixes"]], confirmed, params["timeout"])
     except ArcaError as error:
         module.fail_json(**failure(error))
     module.exit_json(**result)
+
+
+def confirm(
+    prefixes: Sequence[str],
+    confirmed: Callable[[str], bool],
+    timeout: float,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Return when all *prefixes* are *confirmed*. Raises ``PlanRefused`` if it takes over *timeout* seconds."""
+    until = monotonic() + timeout
+    left = [prefix for prefix in prefixes if not confirmed(prefix)]
+    while left:
+        if monotonic() >= until:
+            raise PlanRefused(f"the command in verify does not confirm {', '.join(left)}; what was done stays")
+        sleep(1.0)
+        left = [prefix for prefix in left if not confirmed(prefix)]
 
 
 def brought(

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.arca.dns.plugins.module_utils.ansible.anycast import brought
+from ansible_collections.arca.dns.plugins.module_utils.ansible.anycast import brought, confirm
 from ansible_collections.arca.dns.plugins.module_utils.arca_dns.edge_files import Drain
 from ansible_collections.arca.dns.plugins.module_utils.arca_dns.errors import PlanRefused
 
@@ -82,6 +82,25 @@ def test_a_drain_that_was_there_keeps_its_reason_and_tells_it():
     assert first["drain"] == {"since": "then", "reason": "disk", "forced": False}
     assert second["drain"] == {"since": "now", "reason": "restart", "forced": False}
     assert bring(FakeDraining(), "announced")["prefixes"][0]["drain"] is None
+
+
+def test_the_peer_is_asked_until_it_agrees_on_every_prefix():
+    answers = {V4: [False, True], V6: [True]}
+    asked, slept = [], []
+
+    def confirmed(prefix):
+        asked.append(prefix)
+        return answers[prefix].pop(0)
+
+    confirm([V4, V6], confirmed, 60, lambda: 0.0, slept.append)
+    assert asked == [V4, V6, V4]
+    assert slept == [1.0]
+
+
+def test_a_peer_that_does_not_agree_is_said_and_what_was_done_stays():
+    clock = iter(range(100))
+    with pytest.raises(PlanRefused, match=r"does not confirm 203\.0\.113\.53/32; what was done stays"):
+        confirm([V4, V6], lambda prefix: prefix == V6, 3, lambda: next(clock), lambda seconds: None)
 
 
 def test_one_prefix_may_be_meant():
