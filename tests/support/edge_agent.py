@@ -143,6 +143,7 @@ class World:
             listen=("127.0.0.1", 9),
             server_timeout=5.0,
             resolver_socket=None,
+            resolver_file=None,
             health_file=directory / "health.json",
         )
 

@@ -112,12 +112,16 @@ class Knot:
 
 @dataclass(frozen=True)
 class Unbound:
-    """The resolver beside it. *enabled* has the agent tell it of zones, at *control_socket*."""
+    """The resolver beside it. *enabled* has the agent tell it of zones, at *control_socket*.
+
+    *zones_file*, if there is one, is where the agent keeps the zones and their keys for Unbound's configuration.
+    """
 
     enabled: bool = False
     config_path: str = "/etc/unbound/unbound.conf"
     edns_buffer_size: Annotated[int, Range(least=512, most=4096)] = 1232
     control_socket: str = "/run/unbound.ctl"
+    zones_file: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ pytestmark = pytest.mark.conformance
 ROOT = ". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n"
 
 
+V80 = ("192.0.2.80", True)
+
+
 @pytest.fixture
 def world() -> World:
     return World()
@@ -58,12 +61,49 @@ def address(unbound: RunningUnbound, name: str) -> tuple[str, bool] | None:
     return None if found is None else (found[0].address, bool(answer.flags & dns.flags.AD))
 
 
-async def told(unbound: RunningUnbound) -> None:
+def test_a_zone_that_nothing_leads_to_is_validated_by_its_own_keys(
+    world: World, nsd: RunningNsd, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (tmp_path / "unbound").mkdir()
+    include = f'include: "{kept}/*.conf"\n'
+    unbound = RunningUnbound(tmp_path / "unbound", ROOT, stubs(["."], free_port()) + include, control=True)
+    unbound.start()
+    settings = replace(
+        nsd.settings(world, tmp_path),
+        resolver_socket=unbound.directory / "unbound.ctl",
+        resolver_file=kept / "zones.conf",
+    )
+    world.create("first.example.")
+
+    async def story() -> None:
+        async with agent(world, settings):
+            await told(unbound, "first")
+            await until("it is validated", lambda: address(unbound, "www.first.example") == V80)
+            world.create("second.example.")
+            await told(unbound, "first", "second")
+            await until("so is one that comes later", lambda: address(unbound, "www.second.example") == V80)
+            assert address(unbound, "www.first.example") == V80
+            world.delete("second.example.")
+            await until("its keys go with it", lambda: "second" not in (kept / "zones.conf").read_text())
+            assert address(unbound, "www.first.example") == V80
+            await asyncio.to_thread(unbound.restart)
+            await told(unbound, "first")
+            await until("and after a restart", lambda: address(unbound, "www.first.example") == V80)
+
+    try:
+        asyncio.run(story())
+    finally:
+        unbound.stop()
+
+
+async def told(unbound: RunningUnbound, *zones: str) -> None:
     """Wait until Unbound knows where to ask: a question that comes before that is worked on for long."""
 
     def knows() -> bool:
         listed = unbound.control("list_stubs")
-        return all(f"{zone}.example. IN stub" in listed for zone in ("signed", "plain"))
+        return all(f"{zone}.example. IN stub" in listed for zone in zones)
 
     await until("the stubs are there", knows)
 
@@ -78,7 +118,7 @@ def test_unbound_follows_zones_changes_restarts_and_reloads(
 
     async def story() -> None:
         async with agent(world, settings) as daemon:
-            await told(unbound)
+            await told(unbound, "signed", "plain")
             assert [address(unbound, name) for name in both] == [("192.0.2.80", True), ("192.0.2.80", False)]
             for last in range(3):
                 world.change("signed.example.", "www", f"192.0.2.{last}")
@@ -87,7 +127,7 @@ def test_unbound_follows_zones_changes_restarts_and_reloads(
             assert "113.0.203.in-addr.arpa." in unbound.control("list_stubs")
             for again in (unbound.restart, unbound.reload):
                 await asyncio.to_thread(again)
-                await told(unbound)
+                await told(unbound, "signed", "plain")
                 assert [address(unbound, name) for name in both] == [now, ("192.0.2.80", False)]
             world.delete("plain.example.")
             await until("the stub is removed", lambda: "plain.example." not in unbound.control("list_stubs"))

@@ -14,6 +14,7 @@ import pytest
 from arca_dns.zone import names
 from arca_dns_agent.resolver import ResolverKeeper, ResolverUnavailable
 from arca_dns_agent.unbound import Unbound
+from arca_dns_agent.unbound_file import UnboundFile, trusted
 
 COM, NET, REVERSE = (names.from_text(name) for name in ("example.com.", "example.net.", "0/26.113.0.203.in-addr.arpa."))
 
@@ -28,6 +29,7 @@ class FakeResolver:
         self.added = 0
         self.up = True
         self.started = 1
+        self.reloads = 0
 
     def _check(self) -> None:
         if not self.up:
@@ -59,19 +61,27 @@ class FakeResolver:
         self._check()
         self.flushed.append(list(zones))
 
+    async def reload(self) -> None:
+        self._check()
+        self.reloads += 1
+        self.stubs.clear()
+
 
 class World:
     """A keeper whose clock moves when it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path | None = None) -> None:
         self.resolver = FakeResolver()
         self.wanted: dict[bytes, bool] = {}
+        self.anchors: dict[bytes, tuple[bytes, ...]] | None = None
         self.now = 0.0
         self.keeper = ResolverKeeper(
             self.resolver,
             lambda: self.wanted,
             changed=lambda: None,
             audit_interval=30.0,
+            file=None if file is None else UnboundFile(file, ("127.0.0.1", 5300)),
+            anchors=lambda: self.anchors,
             monotonic=lambda: self.now,
         )
 
@@ -210,3 +220,86 @@ def test_an_unbound_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert driver.generation() is None
     with pytest.raises(ResolverUnavailable, match=r"Unbound's control socket .* No such file"):
         asyncio.run(driver.version())
+
+
+KEY, ROLLED = bytes.fromhex("0101030d") + b"key", bytes.fromhex("0101030d") + b"other"
+
+
+def test_trust_anchors_are_kept_in_their_file_and_read_again_when_they_change(tmp_path: Path) -> None:
+    file = tmp_path / "zones.conf"
+    world = World(file)
+    world.step()
+    assert not file.exists(), "nothing is known yet"
+    world.wanted, world.anchors = {COM: False}, {COM: (KEY,)}
+    world.step()
+    assert 'trust-anchor: "example.com. DNSKEY 257 3 13 a2V5"' in file.read_text()
+    assert 'stub-zone:\n    name: "example.com."\n    stub-addr: 127.0.0.1@5300\n' in file.read_text()
+    assert (world.resolver.reloads, world.resolver.stubs) == (1, {COM: False}), "what a reload forgets is told again"
+    assert [COM] in world.resolver.flushed
+    world.now += 10
+    world.keeper.served(COM)
+    world.step()
+    assert world.resolver.reloads == 1, "another version has the same keys"
+    world.anchors = {COM: (ROLLED,)}
+    world.keeper.served(COM)
+    world.step()
+    assert world.resolver.reloads == 2
+    world.anchors, world.wanted = {}, {}
+    world.keeper.served(COM)
+    world.step()
+    assert world.resolver.reloads == 2, "reloads are some time apart"
+    world.now += 3
+    world.step()
+    assert world.resolver.reloads == 3
+    assert "trust-anchor" not in file.read_text()
+
+
+def test_a_new_agent_does_not_reload_for_what_the_file_says_already(tmp_path: Path) -> None:
+    for _start in range(2):
+        world = World(tmp_path / "zones.conf")
+        world.wanted, world.anchors = {COM: False}, {COM: (KEY,)}
+        world.step()
+    assert world.resolver.reloads == 0
+    assert world.resolver.stubs == {COM: False}
+
+
+def test_a_reload_that_is_missed_is_made_up_for(tmp_path: Path) -> None:
+    world = World(tmp_path / "zones.conf")
+    world.wanted, world.anchors = {COM: False}, {COM: (KEY,)}
+    world.resolver.up = False
+    world.step()
+    assert world.keeper.problem == "the control socket is gone"
+    world.resolver.up = True
+    world.now += 5
+    world.step()
+    assert world.resolver.reloads == 1
+
+
+def test_a_file_that_cannot_be_written_is_said_and_stubs_go_on(tmp_path: Path) -> None:
+    world = World(tmp_path / "gone" / "zones.conf")
+    world.wanted, world.anchors = {COM: False}, {COM: (KEY,)}
+    world.step()
+    assert world.resolver.stubs == {COM: False}
+    assert "the file of its zones cannot be written: No such file or directory" in str(world.keeper.problem)
+    (tmp_path / "gone").mkdir()
+    world.step()
+    assert world.keeper.problem is None
+    assert world.resolver.reloads == 1
+
+
+def test_of_a_zone_its_secure_entry_points_are_trusted_or_all_of_its_keys() -> None:
+    signing, revoked = bytes.fromhex("0100030d") + b"zsk", bytes.fromhex("0181030d") + b"old"
+    assert trusted((KEY, signing, revoked)) == (KEY,)
+    assert trusted((signing, revoked)) == (signing,)
+    assert trusted(()) == ()
+
+
+def test_unsigned_zones_and_those_that_unbound_has_itself_are_in_the_file_without_a_reload(tmp_path: Path) -> None:
+    world = World(tmp_path / "zones.conf")
+    world.wanted, world.anchors = {NET: True, REVERSE: True}, {}
+    world.step()
+    text = (tmp_path / "zones.conf").read_text()
+    assert '    domain-insecure: "example.net."\n' in text
+    assert '    local-zone: "0/26.113.0.203.in-addr.arpa." transparent\n' in text
+    assert 'local-zone: "example.net."' not in text
+    assert world.resolver.reloads == 0

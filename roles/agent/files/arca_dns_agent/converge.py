@@ -29,6 +29,7 @@ from .quarantine import Quarantine
 from .server import AuthoritativeServer, ServerUnavailable
 from .state import Served
 from .sync import Held
+from .unbound_file import trusted
 
 log = structlog.get_logger(__name__)
 
@@ -45,10 +46,14 @@ _FIRST_NOTICE, _LAST_NOTICE = 1.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is told of a version that is served: the tags of its DNSKEYs, and when its first signature expires."""
+    """What is told of a version that is served: the tags of its DNSKEYs, and when its first signature expires.
+
+    *anchors* are the keys that a resolver may trust.
+    """
 
     dnskey_tags: tuple[int, ...]
     earliest_expiry: int | None
+    anchors: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +370,7 @@ class Converger:
         keys = () if found is None else found.rdatas
         stats = root.stats()
         expiry = stats.earliest_expiry
-        content = Content(tuple(sorted(map(key_tag, keys))), None if expiry == NEVER else expiry)
+        content = Content(tuple(sorted(map(key_tag, keys))), None if expiry == NEVER else expiry, trusted(keys))
         return _Apex(node[rr.SOA], keys, content, stats.records >= _LARGE)
 
     def _proved(self, entry: Entry, apex: _Apex, proof: Proof) -> None:

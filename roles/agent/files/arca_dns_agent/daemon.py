@@ -35,6 +35,7 @@ from .settings import Settings
 from .state import Served, State
 from .sync import Synchroniser
 from .unbound import Unbound
+from .unbound_file import Anchors, UnboundFile
 
 log = structlog.get_logger(__name__)
 
@@ -115,6 +116,8 @@ class Daemon:
                 lambda: {zone: not one.signed for zone, one in self.converger.proved.items()},
                 changed=self._changed,
                 audit_interval=min(_RESOLVER_AUDIT, settings.sync_interval),
+                file=(None if settings.resolver_file is None else UnboundFile(settings.resolver_file, settings.server)),
+                anchors=self._anchors,
             )
         )
 
@@ -183,6 +186,12 @@ class Daemon:
     def _served(self, zone: bytes) -> None:
         if self.resolver is not None:
             self.resolver.served(zone)
+
+    def _anchors(self) -> Anchors | None:
+        """The keys of all zones that are served, once it is known which these are."""
+        if self.converger.settled is None:
+            return None
+        return {zone: one.anchors for zone, one in self.converger.content.items() if one.anchors}
 
     async def _flush(self) -> None:
         """Write what is proved to the database and to the files that others read."""

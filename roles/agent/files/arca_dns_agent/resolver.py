@@ -18,9 +18,12 @@ import structlog
 from arca_dns.errors import ArcaError
 from arca_dns.zone import names
 
+from .unbound_file import Anchors, UnboundFile
+
 log = structlog.get_logger(__name__)
 
 _TICK = 1.0
+_RELOAD_PAUSE = 2.0  # seconds between reloads, so that zones that come one after the other go together
 _LEAST_PAUSE = 0.1
 _AT_ONCE = 200
 _FLUSH_ALL = 100  # zones: each is a walk through the cache, so for more of them all of it goes at once
@@ -53,12 +56,16 @@ class Resolver(Protocol):
     async def flush(self, zones: Iterable[bytes]) -> None:
         """Make it forget what it knows at and below *zones*."""
 
+    async def reload(self) -> None:
+        """Make it read its configuration anew, and keep what it knows. It forgets what it was told."""
+
 
 class ResolverKeeper:
     """Keeps *resolver* at *wanted*: each zone that is served, and whether it is unsigned.
 
     *changed* is called when its state is another. It is compared every *audit_interval* seconds, as a resolver that
-    reloads its configuration forgets what it was told.
+    reloads its configuration forgets what it was told. With *file*, which that configuration includes, it finds there
+    the zones and what *anchors* returns (``None``: not known yet).
     """
 
     def __init__(
@@ -68,6 +75,8 @@ class ResolverKeeper:
         *,
         changed: Callable[[], None],
         audit_interval: float,
+        file: UnboundFile | None = None,
+        anchors: Callable[[], Anchors | None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -75,6 +84,12 @@ class ResolverKeeper:
         self._wanted = wanted
         self._changed = changed
         self._audit_interval = audit_interval
+        self._file = file
+        self._anchors = anchors
+        self._file_due = file is not None
+        self._file_problem: str | None = None
+        self._reload_due = False
+        self._next_reload = float("-inf")
         self._monotonic = monotonic
         self._sleep = sleep
         self.problem: str | None = None
@@ -89,6 +104,7 @@ class ResolverKeeper:
     def served(self, zone: bytes) -> None:
         """*zone* is served in another version, or no longer."""
         self._due[zone] = self._stale[zone] = None
+        self._file_due = self._file is not None
         self._wake.set()
 
     async def run(self) -> None:
@@ -108,6 +124,7 @@ class ResolverKeeper:
         """Do what is due."""
         self._wake.clear()
         try:
+            await self._write()
             generation = self._resolver.generation()
             if generation is None or generation != self._generation or self._monotonic() >= self._next_audit:
                 await self._audit(restarted=generation != self._generation)
@@ -119,9 +136,31 @@ class ResolverKeeper:
             self._generation = None
             self._note(str(error))
         else:
-            self._note(None)
+            self._note(self._file_problem)
         if self._due and self.problem is None:
             self._wake.set()
+
+    async def _write(self) -> None:
+        """Keep the file, and have the resolver read its configuration anew when there are other trust anchors."""
+        if self._file_due and self._file is not None and self._monotonic() >= self._next_reload:
+            anchors = self._anchors()
+            if anchors is None:
+                return
+            try:
+                changed = await asyncio.to_thread(self._file.write, dict(self._wanted()), anchors)
+            except OSError as error:
+                self._file_problem = f"the file of its zones cannot be written: {error.strerror or error}"
+                return
+            self._file_due, self._file_problem = False, None
+            self._reload_due = self._reload_due or bool(changed)
+            # What was looked up meanwhile was bogus.
+            self._stale.update(dict.fromkeys(zone for zone in changed if zone in anchors))
+        if self._reload_due:
+            self._next_reload = self._monotonic() + _RELOAD_PAUSE
+            await self._resolver.reload()
+            log.info("resolver reloaded", reason="other trust anchors")
+            self._reload_due = False
+            self._generation = None
 
     async def _audit(self, *, restarted: bool) -> None:
         if restarted:
@@ -158,7 +197,7 @@ class ResolverKeeper:
             return
         await self._resolver.flush([names.ROOT] if len(stale) > _FLUSH_ALL else stale)
         for zone in stale:
-            del self._stale[zone]
+            self._stale.pop(zone, None)
 
     def _note(self, problem: str | None) -> None:
         if problem == self.problem:

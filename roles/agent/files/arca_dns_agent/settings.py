@@ -48,6 +48,7 @@ class Settings:
     listen: Address
     server_timeout: float
     resolver_socket: Path | None
+    resolver_file: Path | None
     health_file: Path
 
     @classmethod
@@ -85,6 +86,7 @@ class Settings:
             listen=listen,
             server_timeout=driver.timeout,
             resolver_socket=Path(config.unbound.control_socket) if config.unbound.enabled else None,
+            resolver_file=Path(config.unbound.zones_file) if config.unbound.zones_file else None,
             health_file=Path(config.health.state_file),
         )
 

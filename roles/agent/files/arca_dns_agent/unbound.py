@@ -4,11 +4,13 @@
 """The driver for Unbound: stub zones and its cache, by its control protocol on its UNIX socket.
 
 A stub of a signed zone is validated from whatever anchor Unbound has above it; that of an unsigned one is marked
-insecure, since a parent that does not know the zone would deny it. Anchors cannot be given to a running Unbound.
+insecure, since a parent that does not know the zone would deny it. Anchors cannot be given to a running Unbound, but it
+reads those in its configuration anew without losing its cache.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,12 +19,9 @@ from arca_dns.zone import names
 
 from .control import SocketSilent, ask, identity
 from .resolver import ResolverUnavailable
+from .unbound_file import is_its_own
 
-#: Below these Unbound answers by itself unless it is told not to (RFC 6303, RFC 6761, RFC 8375).
-_ITS_OWN = tuple(
-    names.from_text(name)
-    for name in ("in-addr.arpa.", "ip6.arpa.", "home.arpa.", "test.", "invalid.", "localhost.", "onion.")
-)
+_RELOADING = 0.2  # seconds
 _UNSHOWN = re.compile(rb"[^A-Za-z0-9_*-]")
 
 
@@ -58,7 +57,7 @@ class Unbound:
     async def add(self, zone: bytes, *, insecure: bool) -> str | None:
         """See :class:`.resolver.Resolver`."""
         name = names.to_text(zone)
-        if any(names.is_at_or_below(zone, own) for own in _ITS_OWN):
+        if is_its_own(zone):
             await self._command(f"local_zone {name} transparent")
         if insecure:
             answer = await self._command(f"stub_add +i {name} {self._target}")
@@ -76,6 +75,18 @@ class Unbound:
         """See :class:`.resolver.Resolver`."""
         for zone in zones:
             await self._command(f"flush_zone {names.to_text(zone)}")
+
+    async def reload(self) -> None:
+        """See :class:`.resolver.Resolver`. Before version 1.17 it loses its cache."""
+        try:
+            answer = await self._command("reload_keep_cache")
+        except ResolverUnavailable:
+            # It may close the connection before it has answered; whether it is there is seen then.
+            await asyncio.sleep(_RELOADING)
+            await self._command("status")
+            return
+        if any(line.startswith("error") for line in answer):
+            await self._command("reload")
 
     async def _command(self, command: str) -> list[str]:
         try:
