@@ -216,7 +216,7 @@ def knot(source: Path, folder: Path, count: int) -> tuple[float, list[float]]:
         )
         (folder / "knot.conf").write_text(
             f"server:\n  listen: [{listen}]\n  rundir: {folder}/knot\n  tcp-idle-timeout: 1200\n"
-            f"database:\n  storage: {folder}/knot\n  journal-db-max-size: 4G\n"
+            f"database:\n  storage: {folder}/knot\n  journal-db-max-size: 16G\n"
             f"key:\n  - id: arca-dns.\n    algorithm: hmac-sha256\n    secret: {SECRET}\n"
             f"remote:\n{remotes}"
             "acl:\n  - id: all\n    address: 127.0.0.1\n    action: [update, transfer]\n"
@@ -224,6 +224,7 @@ def knot(source: Path, folder: Path, count: int) -> tuple[float, list[float]]:
             "policy:\n  - id: bench\n    algorithm: ecdsap256sha256\n    single-type-signing: on\n"
             f"zone:\n  - domain: example.\n    storage: {folder}/knot\n    file: zone\n    dnssec-signing: on\n"
             "    dnssec-policy: bench\n    acl: [all, keyed]\n    notify: [nsd0, nsd1]\n    zonefile-sync: -1\n"
+            "    journal-max-usage: 8G\n"
         )
         command = [tool("knotd", "knot"), "-c", str(folder / "knot.conf")]
         stack.enter_context(process(command, folder / "knot.log"))
