@@ -206,6 +206,32 @@ def test_a_new_version_is_notified_and_proved(world: World) -> None:
     assert world.proved() == {ZONE: 2}
 
 
+def test_the_keys_of_what_is_served_are_known_also_where_the_wanted_version_is_refused(world: World) -> None:
+    first, second = bytes.fromhex("0101030d") + b"first", bytes.fromhex("0101030d") + b"second"
+
+    def hold(serial: int, key: bytes) -> None:
+        dnskey = RRset(ZONE, rr.DNSKEY, 60, (key,)).wire()
+        root = ZoneRoot.build(world.blobs, ZONE, [(ZONE, _soa(ZONE, serial) + dnskey)])
+        world.revision += 1
+        entry = Entry(ZONE, serial, root.store(world.blobs), "v")
+        world.held = Held(Head("stable", world.revision, None, 0, 2**40), {ZONE: entry})
+        world.server.wanted = {ZONE: serial}
+
+    hold(1, first)
+    world.settle()
+    assert world.converger.anchors() == {ZONE: (first,)}
+    world.server.bogus.add(ZONE)
+    hold(2, second)
+    world.settle()
+    assert world.proved() == {ZONE: 1}
+    world.converger.content.clear()  # as in an agent that has been started again
+    assert world.converger.anchors() == {ZONE: (first,)}
+    world.server.bogus.clear()
+    world.now += 100
+    world.settle()
+    assert world.converger.anchors() == {ZONE: (second,)}
+
+
 def test_no_second_notice_while_a_transfer_is_in_flight(world: World) -> None:
     world.hold({ZONE: 1})
     world.settle()

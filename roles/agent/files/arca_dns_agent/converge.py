@@ -133,6 +133,20 @@ class Converger:
         """The zones that failed, and why."""
         return self._quarantine.reasons
 
+    def anchors(self) -> dict[bytes, tuple[bytes, ...]]:
+        """The keys to trust of each signed zone that is served, also of one whose wanted version the server refuses."""
+        found: dict[bytes, tuple[bytes, ...]] = {}
+        for zone, served in self.proved.items():
+            if zone in self.content:
+                found[zone] = self.content[zone].anchors
+            elif served.signed:
+                try:
+                    node = rr.node_of(ZoneRoot.load(self._blobs(), served.root).apex.get(zone) or b"")
+                except ArcaError:
+                    continue
+                found[zone] = trusted(node[rr.DNSKEY].rdatas) if rr.DNSKEY in node else ()
+        return {zone: keys for zone, keys in found.items() if keys}
+
     def waiting(self) -> int:
         """How many zones are not proved or failed yet, or are being tried again."""
         return len(self._pending) + len(self._active)

@@ -189,9 +189,7 @@ class Daemon:
 
     def _anchors(self) -> Anchors | None:
         """The keys of all zones that are served, once it is known which these are."""
-        if self.converger.settled is None:
-            return None
-        return {zone: one.anchors for zone, one in self.converger.content.items() if one.anchors}
+        return None if self.converger.settled is None else self.converger.anchors()
 
     async def _flush(self) -> None:
         """Write what is proved to the database and to the files that others read."""
