@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import os
 import random
+import struct
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy
 from alembic.autogenerate import compare_metadata
@@ -302,6 +305,42 @@ def test_postgres_waits_for_the_disk_whatever_the_default_of_the_database(postgr
         assert isinstance(store, SqlStore)
         with store._dialect.writer() as connection:
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+
+
+@pytest.mark.parametrize(("application", "ended"), [("arca-dns", True), ("another", False)])
+def test_postgres_is_freed_of_a_controller_that_stands_still_in_the_middle_of_a_statement(
+    postgres_server: RunningPostgres, monkeypatch: pytest.MonkeyPatch, application: str, ended: bool
+) -> None:
+    monkeypatch.setattr("arca_dns.store.sql.dialects.postgres.IDLE_SECONDS", 1)
+    options = postgres_server.options()
+
+    def hurry(connection: psycopg.Connection, _record: object) -> None:
+        connection.execute("SET lock_timeout = '500ms'")
+        connection.commit()
+
+    with closing(open_store("postgres", options)) as store:
+        assert isinstance(store, SqlStore)
+        put(store, "a")
+        store._dialect.engine.dispose()
+        sqlalchemy.event.listen(store._dialect.engine, "connect", hurry)
+        login = {**options, "dbname": options["database"], "application_name": application}
+        del login["database"]
+        with closing(psycopg.connect(**login)) as stuck:  # type: ignore[arg-type]
+            stuck.execute("SET idle_in_transaction_session_timeout = '1s'; SET statement_timeout = '1s'")
+            stuck.commit()
+            stuck.execute("UPDATE arca_state SET revision = revision")
+            parse = b"\0SELECT length($1)\0" + struct.pack("!HI", 1, 25)
+            bind = b"\0\0" + struct.pack("!HHi", 0, 1, 20_000) + b"x" * 8_000
+            os.write(
+                stuck.fileno(),
+                b"P" + struct.pack("!I", len(parse) + 4) + parse + b"B" + struct.pack("!I", 20_016) + bind,
+            )
+            outcomes = []
+            for _attempt in range(5):
+                with suppress(StoreUnavailable):
+                    outcomes.append(put(store, "a"))
+        assert bool(outcomes) == ended
+        assert put(store, "a")
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(server: Server, store: SqlStore) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from ...._deps import sqlalchemy
@@ -39,6 +39,15 @@ _CHANNEL = "arca_dns"
 _READ_ONLY = "25006"
 #: A serialization failure and a deadlock.
 _UNDONE = ("40001", "40P01")
+_LOCKED = "55P03"
+_APPLICATION = "arca-dns"
+#: The server counts no time while it waits for the rest of a statement, so a controller that stands still in the middle
+#: of sending one would keep its locks for ever. A user may end the sessions of the same user.
+_END_STUCK = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND usename = current_user AND application_name = :application"
+    " AND state = 'active' AND wait_event = 'ClientRead' AND state_change < now() - make_interval(secs => :seconds)"
+)
 
 # What the server's codes mean (its manual, appendix A), and what to do.
 _CODES = {
@@ -127,7 +136,7 @@ class Postgres:
             "gssencmode": "disable",
             "connect_timeout": max(2, round(connect_timeout)),  # libpq takes whole seconds, two at least
             "target_session_attrs": "read-write",
-            "application_name": "arca-dns",
+            "application_name": _APPLICATION,
             # A server that is gone without a word is noticed in half a minute.
             "keepalives_idle": 10,
             "keepalives_interval": 5,
@@ -145,9 +154,16 @@ class Postgres:
         """See :class:`~.base.Dialect`. Without BEGIN and ROLLBACK, which would be two more questions to the server."""
         return self._reading.connect()
 
-    def writer(self) -> AbstractContextManager[sqlalchemy.Connection]:
-        """See :class:`~.base.Dialect`."""
-        return self.engine.begin()
+    @contextmanager
+    def writer(self) -> Iterator[sqlalchemy.Connection]:
+        """See :class:`~.base.Dialect`. Who waited in vain for a lock sees whether it is kept by one that is stuck."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except sqlalchemy.exc.DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == _LOCKED:
+                self._end_stuck()
+            raise
 
     @contextmanager
     def migrator(self) -> Iterator[sqlalchemy.Connection]:
@@ -166,8 +182,8 @@ class Postgres:
     def upsert(self, table: sqlalchemy.Table, *changed: str) -> Put:
         """See :class:`~.base.Dialect`. Rows go as one array a column.
 
-        The driver would send many statements, one by one, and ask for their answers after the last. A controller that
-        is held up in between keeps its locks for ever: the server counts no time before it was asked.
+        The driver would send many statements, one by one, and ask for their answers after the last. For a controller
+        that is held up in between, no time is counted before it has asked.
         """
         # Without the collation that a column may have.
         types = {
@@ -237,6 +253,11 @@ class Postgres:
         if code is None and any(part in text for part in _DOWN):
             return f"{self._name}: the server does not answer; see that it runs and can be reached from here"
         return f"{self._name}: {' '.join(text.split())}"
+
+    def _end_stuck(self) -> None:
+        """End the sessions of controllers that have been in the middle of a statement for too long."""
+        with suppress(sqlalchemy.exc.SQLAlchemyError), self.reader() as connection:
+            connection.execute(sqlalchemy.text(_END_STUCK), {"application": _APPLICATION, "seconds": IDLE_SECONDS})
 
     def _configure(self, connection: Any, _record: object) -> None:
         try:
