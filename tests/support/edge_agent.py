@@ -18,13 +18,16 @@ import httpx2
 
 from arca_dns.config import Secret
 from arca_dns.dnssec.keystore import MemoryKeyStore
-from arca_dns.documents import ZoneSettings
+from arca_dns.documents import ZoneSettings, head_key
+from arca_dns.publish.catalog import Catalog
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
+from arca_dns.store.base import JsonObject, Transaction
 from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names, rr
 from arca_dns.zone.changes import Change
 from arca_dns.zone.text import parse
+from arca_dns.zone.tree import Blobs, ZoneRoot
 from arca_dns_agent.daemon import Daemon
 from arca_dns_agent.settings import Settings
 from transfers import KEY
@@ -76,6 +79,26 @@ class World:
 
     def delete(self, zone: str) -> None:
         self.service.delete_zone(names.from_text(zone), if_version=None, actor="test", force=True)
+
+    def falsify(self, zone: str) -> int:
+        """Publish *zone* with the next serial and the signatures it had, under a good head; returns that serial."""
+        origin, store = names.from_text(zone), self.service._store
+        head, blobs = self.service.head().head(), Blobs(store.read_blobs)
+        catalog = Catalog(blobs, head.catalog)
+        entry = catalog.get(origin)
+        assert entry is not None
+        root = ZoneRoot.load(blobs, entry.root)
+        apex = root.apex.get(origin) or b""
+        right = rr.node_of(apex)[rr.SOA].rdatas[0]
+        serial = entry.serial + 1
+        false = apex.replace(right, right[:-20] + serial.to_bytes(4, "big") + right[-16:])
+        wrong = replace(entry, serial=serial, root=root.update({origin: false}).store(blobs))
+        revision = head.revision + 1
+        head = replace(head, revision=revision, catalog=catalog.update({origin: wrong}).root)
+        store.write_blobs(blobs.pending)
+        document: JsonObject = {"signed": dict(self.head_key.sign(head).to_json()), "revision": revision}
+        store.commit(Transaction(writes={head_key(head.ring): document}))
+        return serial
 
     def serial(self, zone: str) -> int:
         return self.service.signed_zone(names.from_text(zone))[0].serial

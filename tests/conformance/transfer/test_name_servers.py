@@ -250,6 +250,26 @@ def test_a_zone_that_the_server_refuses_keeps_its_old_content_and_others_go_on(
         server.stop()
 
 
+def test_content_that_does_not_validate_is_not_served_whoever_signed_the_head(
+    world: World, server: Server, tmp_path: Path
+) -> None:
+    async def story() -> None:
+        world.create("example.com.", "example.net.")
+        async with agent(world, server.settings(world, tmp_path)) as daemon:
+            await until("both are served", lambda: soa(server, "example.com.") and soa(server, "example.net."))
+            before = soa(server, "example.com.")
+            world.falsify("example.com.")
+            await until("it is attested as failed", lambda: failed(world, "example.com."))
+            assert "does not validate" in world.attested[-1]["failures"][0]["reason"]
+            await daemon.converger._server.reload(names.from_text("example.com."))
+            await asyncio.sleep(1)
+            assert soa(server, "example.com.") == before, "also where the server asks by itself"
+            serial = world.change("example.net.", "www", "192.0.2.7")
+            await until("the other goes on", lambda: soa(server, "example.net.") == serial)
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     ("command", "package"),
     [

@@ -20,6 +20,7 @@ from arca_dns_agent.primary import Transfer
 from arca_dns_agent.prove import Proof
 from arca_dns_agent.server import ServerUnavailable, ZoneStatus
 from arca_dns_agent.sync import Held
+from arca_dns_agent.vetting import Vetting
 from dnssec_zones import APEX, a
 from transfers import version
 
@@ -104,6 +105,17 @@ class FakeServer:
         return Proof(serial, None if serial is not None else "the server answers SERVFAIL")
 
 
+class FakeVetting(Vetting):
+    """Refuses the *serials* that it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(Blobs.memory)
+        self.serials: set[int] = set()
+
+    def problem(self, entry: Entry) -> str | None:
+        return "what was published does not validate" if entry.serial in self.serials else None
+
+
 class World:
     """A converger with time of its own: a pause moves the clock."""
 
@@ -117,12 +129,14 @@ class World:
         self.damage = 0
         self.served: list[bytes] = []
         self.runner = asyncio.Runner()
+        self.vetting = FakeVetting()
         self.converger = Converger(
             self.server,
             self.server,  # type: ignore[arg-type]
             lambda: self.held,
             lambda: self.blobs,
             {},
+            self.vetting,
             flush=self._flush,
             changed=lambda: None,
             damaged=self._damaged,
@@ -204,6 +218,23 @@ def test_a_new_version_is_notified_and_proved(world: World) -> None:
     world.settle()
     assert world.server.calls == ["notify 2"]
     assert world.proved() == {ZONE: 2}
+
+
+def test_the_server_is_not_told_of_a_version_that_does_not_validate(world: World) -> None:
+    world.hold({ZONE: 1, OTHER: 1})
+    world.settle()
+    world.server.calls.clear()
+    world.vetting.serials.add(2)
+    world.hold({ZONE: 2, OTHER: 3})
+    world.settle()
+    assert world.server.calls == ["notify 3"]
+    assert world.proved() == {ZONE: 1, OTHER: 3}
+    assert world.converger.problems == {ZONE: "what was published does not validate"}
+    assert world.converger.settled == 2, "no head waits for it"
+    world.hold({ZONE: 4, OTHER: 3})
+    world.settle()
+    assert world.proved() == {ZONE: 4, OTHER: 3}
+    assert not world.converger.problems
 
 
 def test_the_keys_of_what_is_served_are_known_also_where_the_wanted_version_is_refused(world: World) -> None:

@@ -30,6 +30,7 @@ from .server import AuthoritativeServer, ServerUnavailable
 from .state import Served
 from .sync import Held
 from .unbound_file import trusted
+from .vetting import Vetting
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +72,8 @@ class Converger:
 
     *flush* writes what is proved to disk, *changed* says it is due. *timeout* is how many seconds without progress
     make a zone a failure, *audit_interval* how often everything is compared. *transfer* knows the latest transfer of a
-    zone to the server; *served* is told of zones that are proved in another version or removed.
+    zone to the server; *served* is told of zones that are proved in another version or removed. Versions that *vetting*
+    refuses are failures that the server is not told of.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Converger:
         held: Callable[[], Held | None],
         blobs: Callable[[], Blobs],
         proved: dict[bytes, Served],
+        vetting: Vetting,
         *,
         flush: Callable[[], Awaitable[None]],
         changed: Callable[[], None],
@@ -96,6 +99,7 @@ class Converger:
         self._prover = prover
         self._held = held
         self._blobs = blobs
+        self._vetting = vetting
         self._flush = flush
         self._changed = changed
         self._damaged = damaged
@@ -216,6 +220,7 @@ class Converger:
             self._quarantine.release(zone)
             self._pending.pop(zone, None)
             self._told.pop(zone, None)
+            self._vetting.forget(zone)
         self._giving.update(zone for zone in changed if zone not in self._given)
         for zone in changed:
             self._queue(zone)
@@ -326,6 +331,11 @@ class Converger:
                 entry = wanted
                 apex = await asyncio.to_thread(self._apex, entry)
                 before = self.proved.get(zone)
+                if before is None or before.root != entry.root:
+                    refused = await asyncio.to_thread(self._vetting.problem, entry)
+                    if refused is not None:
+                        self._fail(zone, refused)
+                        return
                 if before is not None and before.serial == entry.serial and before.root != entry.root:
                     await self._server.reload(zone)
                 past = self._transfer(zone)
@@ -348,10 +358,10 @@ class Converger:
                 self._fail(zone, f"serial {entry.serial} is not served: {_state(proof)}")
                 return
             if proof.unknown and not added and zone not in self._giving:
-                refused = await self._server.add([zone])
+                failures = await self._server.add([zone])
                 added = True
-                if zone in refused:
-                    self._fail(zone, refused[zone])
+                if zone in failures:
+                    self._fail(zone, failures[zone])
                     return
                 self._given.add(zone)
             if in_flight:

@@ -36,6 +36,7 @@ from .state import Served, State
 from .sync import Synchroniser
 from .unbound import Unbound
 from .unbound_file import Anchors, UnboundFile
+from .vetting import Vetting
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +92,8 @@ class Daemon:
             told=self._changed,
             random=random.random,
         )
-        zones = HeldZones(self.state, lambda: {} if (held := self.synchroniser.held) is None else held.zones)
+        vetting = Vetting(self.synchroniser.blobs)
+        zones = HeldZones(self.state, lambda: {} if (held := self.synchroniser.held) is None else held.zones, vetting)
         primary = Primary(zones, {settings.tsig.name: settings.tsig}, time.time)
         self._listener = Listener(primary, self._follower.damaged)
         self.converger = Converger(
@@ -100,6 +102,7 @@ class Daemon:
             lambda: self.synchroniser.held,
             self.synchroniser.blobs,
             dict(self._written),
+            vetting,
             flush=self._flush,
             changed=self._changed,
             damaged=self._follower.damaged,

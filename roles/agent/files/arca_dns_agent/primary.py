@@ -21,6 +21,7 @@ from arca_dns.zone import names
 from arca_dns.zone.tree import Blobs, ZoneRoot
 
 from .state import State
+from .vetting import Vetting, judge
 
 log = structlog.get_logger(__name__)
 
@@ -43,16 +44,29 @@ class Transfer:
 
 
 class HeldZones:
-    """What is held on disk, as transfers need it. *current* gives the entry of each published zone."""
+    """What is held on disk, as transfers need it. *current* gives the entry of each published zone.
 
-    def __init__(self, state: State, current: Callable[[], Mapping[bytes, Entry]]) -> None:
+    A version that *vetting* refuses is not given to anyone: the one before it stays the current one.
+    """
+
+    def __init__(self, state: State, current: Callable[[], Mapping[bytes, Entry]], vetting: Vetting) -> None:
         self._state = state
         self._current = current
+        self._vetting = vetting
 
     def current(self, zone: bytes) -> Version | None:
         """See :class:`arca_dns.transfer.primary.Zones`."""
         entry = self._current().get(zone)
-        return None if entry is None else Version(entry.serial, self._load(entry.root))
+        if entry is None:
+            return None
+        root = self._load(entry.root)
+        if self._vetting.problem(entry) is None:
+            return Version(entry.serial, root)
+        for serial, earlier in self._state.versions(zone):
+            root = self._load(earlier)
+            if earlier != entry.root and judge(root, zone) is None:
+                return Version(serial, root)
+        return None
 
     def earlier(self, zone: bytes, serial: int) -> Version | None:
         """See :class:`arca_dns.transfer.primary.Zones`."""

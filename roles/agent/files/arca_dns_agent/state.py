@@ -19,7 +19,7 @@ from pathlib import Path
 from arca_dns.publish.catalog import Entry
 from arca_dns.publish.head import SignedHead
 
-#: Versions of a zone that are held for IXFR, the current one among them.
+#: Versions of a zone that are held for IXFR, the current one among them; the one that is served is held besides.
 KEPT_VERSIONS = 6
 _BATCH = 500
 
@@ -147,7 +147,8 @@ class State:
                 )
                 self._writer.execute(
                     "DELETE FROM versions WHERE zone = ?1 AND id NOT IN"
-                    " (SELECT id FROM versions WHERE zone = ?1 ORDER BY id DESC LIMIT ?2)",
+                    " (SELECT id FROM versions WHERE zone = ?1 ORDER BY id DESC LIMIT ?2)"
+                    " AND root NOT IN (SELECT root FROM served WHERE zone = ?1)",
                     (entry.zone, KEPT_VERSIONS),
                 )
             self._writer.executemany("DELETE FROM versions WHERE zone = ?", ((zone,) for zone in removed))
@@ -158,6 +159,12 @@ class State:
         with self._reading:
             row = self._reader.execute(query, (zone, serial)).fetchone()
         return None if row is None else str(row[0])
+
+    def versions(self, zone: bytes) -> list[tuple[int, str]]:
+        """Serial and root of the versions of *zone* that are held, the latest first."""
+        query = "SELECT serial, root FROM versions WHERE zone = ? ORDER BY id DESC"
+        with self._reading:
+            return [(int(serial), str(root)) for serial, root in self._reader.execute(query, (zone,))]
 
     def roots(self) -> list[str]:
         """The zone roots of all versions that are held."""
