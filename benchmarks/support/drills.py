@@ -6,17 +6,23 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lab_site import ROOT, ZONE, DrillError, Site
 
+from arca_dns.publish.head import HeadKey, SignedHead
+
 _CONFIG = "/etc/arca-dns/agent.yaml"
+_STATE = "/var/lib/arca-dns/agent/state.sqlite"
+_HEAD_KEY = "/var/lib/arca-dns/controller/head.key"
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,7 @@ def health_killed(site: Site, edge: str) -> Iterator[None]:
 
 @contextmanager
 def controller_lying(site: Site, edge: str) -> Iterator[None]:
-    """A proxy before the agent that flips bits, forges heads and sends old ones, while zones change."""
+    """A proxy before the agent that flips bits, forges heads, sends old and empty ones, while zones change."""
     script = str(ROOT / "tests/e2e/tamper.py")
     proxy = subprocess.Popen(
         ["ip", "netns", "exec", f"lab-{edge}", sys.executable, script, "18053", "http://10.99.0.10:8053", "pass"],
@@ -142,10 +148,11 @@ def controller_lying(site: Site, edge: str) -> Iterator[None]:
     assert proxy.stdout is not None
     site.on(edge, f"cp -a {_CONFIG} {_CONFIG}.kept; sed -i 's#http://[^\"]*:8053#http://127.0.0.1:18053#' {_CONFIG}")
     site.on(edge, "systemctl restart arca-dns-agent")
+    empty = _empty_head(site, edge)
     try:
         time.sleep(2)
         _begin()
-        for mode in ("head", "old-head", "blob"):
+        for mode in ("head", "old-head", "blob", f"file:{empty}"):
             proxy.stdin.write(f"{mode}\n")
             proxy.stdin.flush()
             proxy.stdout.readline()
@@ -157,6 +164,24 @@ def controller_lying(site: Site, edge: str) -> Iterator[None]:
         proxy.stdin.flush()
         site.on(edge, f"mv {_CONFIG}.kept {_CONFIG}; systemctl restart arca-dns-agent")
         proxy.communicate(timeout=10)
+        empty.unlink()
+
+
+def _empty_head(site: Site, edge: str) -> Path:
+    """A file with a head by the controller's own key that comes long after the present one and names no zone."""
+    read = f"import sqlite3; print(*sqlite3.connect({_STATE!r}).execute('SELECT signed FROM heads').fetchone())"
+    held = f"/opt/arca-dns/current/bin/python -c {shlex.quote(read)}"
+    head = SignedHead.from_json(json.loads(site.on(edge, held))).head()
+    with (
+        tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        key = Path(folder) / "head.key"
+        key.touch(0o600)
+        key.write_text(site.on("controller", f"cat {_HEAD_KEY}"))
+        signed = HeadKey.load(key).sign(replace(head, revision=head.revision + 1000, catalog=None, mass_removal=0))
+        json.dump(signed.to_json(), file)
+    return Path(file.name)
 
 
 @contextmanager
@@ -220,6 +245,25 @@ def no_controller(site: Site, edge: str) -> Iterator[None]:
 
 
 @contextmanager
+def clocks_ahead(site: Site, edge: str) -> Iterator[None]:
+    """The daemons of all edges believe that it is two months later: all that is served has expired."""
+    folder, units = "/run/drill-clock", ("arca-dns-agent", site.health_unit)
+    code = "import time\n_now = time.time\ntime.time = lambda: _now() + 60 * 86400\n"
+    drops = {unit: f"/run/systemd/system/{unit}.service.d/drill.conf" for unit in units}
+    restart = f"systemctl daemon-reload; systemctl restart {' '.join(units)}"
+    put = [f"mkdir -p {folder}; printf %s {shlex.quote(code)} >{folder}/sitecustomize.py"]
+    for drop in drops.values():
+        text = shlex.quote(f"[Service]\nEnvironment=PYTHONPATH={folder}\n")
+        put.append(f"mkdir -p {Path(drop).parent}; printf %s {text} >{drop}")
+    _begin()
+    site.on_all(site.edges, "; ".join([*put, restart]))
+    try:
+        yield
+    finally:
+        site.on_all(site.edges, f"rm -rf {folder} {' '.join(drops.values())}; {restart}")
+
+
+@contextmanager
 def slow_everywhere(site: Site, edge: str) -> Iterator[None]:
     """NSD on all edges stands still for most of the time, for shorter than a probe waits."""
     stutter = (
@@ -280,13 +324,14 @@ DRILLS = (
         withdraws=False,
         alone=True,
     ),
-    Drill("controller-lying", "forged, old and damaged answers", controller_lying, withdraws=False, alone=True),
+    Drill("controller-lying", "forged, old, damaged, empty heads", controller_lying, withdraws=False, alone=True),
     Drill("disk-full", "the edge's disk is full", disk_full, withdraws=False, alone=True),
     Drill("reboot", "reboot", reboot, withdraws=True),
     Drill("drain", "drain and undrain", drain, withdraws=True, alone=True),
     Drill("rolling", "rolling restart of all edges", rolling_restart, withdraws=True, alone=True),
     Drill("no-controller", "no edge reaches a controller", no_controller, withdraws=False, seconds=8, alone=True),
     Drill("slow", "all edges slow at once", slow_everywhere, withdraws=False, seconds=10),
+    Drill("clocks", "all edges' clocks are wrong", clocks_ahead, withdraws=False, seconds=10, alone=True),
 )
 #: In these every edge goes in its turn, and that is no harm.
 ALL_MOVE = {"rolling"}

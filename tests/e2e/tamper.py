@@ -4,8 +4,8 @@
 """A proxy between an agent and the controller that tampers with what passes; run in the edge's network.
 
 ``tamper.py PORT UPSTREAM MODE`` forwards GET, POST and PUT; MODE is ``pass``, ``blob`` (flips one bit in blob answers),
-``head`` (flips one character of the signed payload) or ``old-head`` (answers with the first head it saw).
-The mode is read from standard input again whenever a line comes.
+``head`` (flips one character of the signed payload), ``old-head`` (answers with the first head it saw) or
+``file:PATH`` (answers with the head in a file). The mode is read from standard input again whenever a line comes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import threading
 import urllib.error
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 UPSTREAM = sys.argv[2]
 mode = sys.argv[3]
@@ -34,6 +35,8 @@ def tampered(path: str, body: bytes) -> bytes:
             return json.dumps(value).encode()
         if mode == "old-head":
             return first_head
+        if mode.startswith("file:"):
+            return Path(mode.removeprefix("file:")).read_bytes()
     if "/blobs" in path and mode == "blob" and len(body) > 60:
         middle = 36 + (len(body) - 36) // 2
         return body[:middle] + bytes((body[middle] ^ 1,)) + body[middle + 1 :]
@@ -52,8 +55,8 @@ class Handler(BaseHTTPRequestHandler):
             name: value for name, value in self.headers.items() if name.lower() not in ("host", "accept-encoding")
         }
         path = self.path
-        if mode == "old-head" and "/heads/" in path:
-            path = path.partition("?")[0]  # no long poll: the old head is the answer
+        if mode.startswith(("old-head", "file:")) and "/heads/" in path:
+            path = path.partition("?")[0]  # no long poll: that head is the answer
         request = urllib.request.Request(UPSTREAM + path, data, headers, method=self.command)
         try:
             with urllib.request.urlopen(request, timeout=90) as answer:

@@ -7,7 +7,7 @@ A document per prefix names who holds one, and every grant depends on it: of two
 second is counted without the first. An edge counts as left if it announces the prefix the normal way, holds no lease,
 and has said so just now: where what was heard is older than the wish, all edges are called to attest (the roll call, of
 which controllers tell them in their long polls), and the wish waits for their answers. So an edge that lost its power a
-moment ago is no spare. Failures need no lease; they only leave less to grant.
+moment ago is no spare, and neither is one whose checks fail. Failures need no lease; they only leave less to grant.
 """
 
 from __future__ import annotations
@@ -148,6 +148,8 @@ class Sites:
                 others.append(_last_heard(name, report))
             elif not _announces(report, prefix):
                 others.append(f"{name} does not announce it the normal way")
+            elif _fails(report, prefix):
+                others.append(f"{name} fails its own checks")
             elif age > now - since + _RECENT_SECONDS:
                 silent.append(_last_heard(name, report))
             else:
@@ -194,6 +196,12 @@ def _serves(report: Mapping[str, Json], prefix: str) -> bool:
 def _announces(report: Mapping[str, Json], prefix: str) -> bool:
     one = _health(report, prefix)
     return _announced(report, prefix) and (one is None or one.get("mode") in (None, "announced"))
+
+
+def _fails(report: Mapping[str, Json], prefix: str) -> bool:
+    """Whether its latest checks speak against *prefix*, be it announced yet or for want of a better site."""
+    one = _health(report, prefix)
+    return one is not None and one.get("condition") == "failed"
 
 
 def _announced(report: Mapping[str, Json], prefix: str) -> bool:

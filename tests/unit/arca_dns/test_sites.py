@@ -28,13 +28,13 @@ class World:
         self.store = MemoryStore()
         self.sites = Sites(self.store, self.clock, minimum, FRESH)
 
-    def attest(self, edge: str, mode: str = "announced", prefix: str = PREFIX) -> None:
+    def attest(self, edge: str, mode: str = "announced", prefix: str = PREFIX, *, condition: str = "healthy") -> None:
         announced: list[Json] = [] if mode == "withdrawn" else [prefix]
         value: dict[str, Json] = {
             "edge": edge,
             "received": utc(self.clock.now),
             "announced": announced,
-            "health": [{"prefix": prefix, "mode": mode, "condition": "healthy"}],
+            "health": [{"prefix": prefix, "mode": mode, "condition": condition}],
         }
         self.store.commit(Transaction(writes={edge_key(edge): value}))
 
@@ -81,6 +81,17 @@ def test_an_edge_that_does_not_announce_the_normal_way_is_no_spare(mode: str) ->
     refused = world.ask("edge1")
     assert refused is not None
     assert "edge2 does not announce it the normal way" in refused.reason
+
+
+def test_an_edge_that_fails_its_own_checks_is_no_spare() -> None:
+    world = World()
+    world.attest("edge1", condition="failed")
+    world.attest("edge2", condition="failed")
+    refused = world.ask("edge1")
+    assert refused is not None
+    assert "edge2 fails its own checks" in refused.reason
+    world.attest("edge2", condition="degraded")
+    assert world.granted("edge1")
 
 
 def test_an_edge_that_was_not_heard_of_lately_is_no_spare() -> None:

@@ -169,8 +169,6 @@ def break_key(server: NameServer) -> None:
         (break_rcode, "answered SERVFAIL"),
         (break_authority, "not authoritative"),
         (break_serial, "serial 41 is older than 42"),
-        (break_expiry, "bogus"),
-        (break_inception, "bogus"),
         (break_signature, "no RRSIG"),
         (break_key, "bogus"),
     ],
@@ -182,6 +180,36 @@ def test_a_wrong_answer_is_a_hard_reason_for_every_prefix(
     rounds, _ = probe(server)
     for prefix in (V4, V6):
         assert any(reason in said for said in rounds[prefix].hard), rounds[prefix]
+
+
+@pytest.mark.parametrize("break_it", [break_expiry, break_inception])
+def test_genuine_signatures_that_are_not_valid_now_are_a_fault_of_the_content(
+    server: NameServer, break_it: Callable[[NameServer], None]
+) -> None:
+    break_it(server)
+    rounds, checks = probe(server)
+    for prefix in (V4, V6):
+        assert not rounds[prefix].hard
+        assert all("bogus" in said for said in rounds[prefix].content)
+        assert len(rounds[prefix].content) == 2
+    assert all(check.content and check.reason for check in checks)
+
+
+def test_expired_signatures_of_an_old_version_are_a_fault_of_the_server(server: NameServer) -> None:
+    break_expiry(server)
+    server.serial = 41
+    rounds, _ = probe(server)
+    assert rounds[V4].hard
+    assert not rounds[V4].content
+
+
+def test_a_resolver_that_refuses_wrong_content_is_no_fault_of_the_server(server: NameServer) -> None:
+    break_expiry(server)
+    server.failures["127.0.0.1", "udp"] = dns.exception.Timeout()
+    resolver = Target(ip_address("127.0.0.1"), 53, local=False)
+    rounds, _ = probe(server, plan=replace(PLAN, unbound_server=resolver, unbound_required=True))
+    assert not rounds[V4].hard
+    assert any(said.startswith("unbound udp") for said in rounds[V4].content)
 
 
 @pytest.mark.parametrize(
@@ -235,10 +263,17 @@ def test_a_record_that_is_asked_for_must_be_there(server: NameServer) -> None:
     assert probe(server, plan=replace(PLAN, records=(right, Record(ZONE, soa))))[0][V4] == Round()
     wrong = replace(right, value="ns.example.org. admin.example.org. 7 1 2 3 4")
     rounds, checks = probe(server, plan=replace(PLAN, records=(wrong, Record(ZONE, dns.rdatatype.MX))))
-    assert len(rounds[V6].hard) == 2
-    assert "does not have" in rounds[V6].hard[0]
-    assert "no such record" in rounds[V6].hard[1]
+    assert len(rounds[V6].content) == 2
+    assert "does not have" in rounds[V6].content[0]
+    assert "no such record" in rounds[V6].content[1]
+    assert not rounds[V6].hard, "a record may have been changed for all sites"
     assert {check.rdtype for check in checks} == {"SOA", "MX"}
+
+
+def test_a_record_that_is_not_answered_is_a_hard_reason(server: NameServer) -> None:
+    server.failures["203.0.113.53", "udp"] = dns.exception.Timeout()
+    rounds, _checks = probe(server, plan=replace(PLAN, records=(Record(ZONE, dns.rdatatype.MX),)))
+    assert "example.org. MX: no answer" in rounds[V4].hard[-1]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from arca_dns_health.stance import Condition, Softness, Stance
 
 GOOD, SLOW, BAD = Round(), Round(soft=("took 300 ms",)), Round(hard=("no answer",))
 LOST = Round(notes=("the agent cannot reach its controller",))
+EXPIRED = Round(content=("bogus: expired",))
 LIMITS = Thresholds(failure=3, recovery=4, hold_down=60, hold_down_max=600, flap_window=600, flap_limit=2)
 SOFT = Softness(degrade=3, recovery=4, dwell=30, drain_wait=5)
 PREFIX = "203.0.113.53/32"
@@ -104,6 +105,51 @@ def test_a_drain_that_ends_while_it_waits_goes_back_at_once() -> None:
     assert one.feed(GOOD) is Mode.ANNOUNCED
 
 
+def test_wrong_content_withdraws_with_a_lease_only() -> None:
+    one = One()
+    assert one.feed(EXPIRED, SOFT.degrade - 1) is Mode.ANNOUNCED
+    assert one.stance.wish is None
+    assert one.feed(EXPIRED, 1000) is Mode.ANNOUNCED, "all other sites may serve the same"
+    assert (one.stance.wish, one.stance.condition) == ("drain", Condition.FAILED)
+    assert one.feed(EXPIRED, given=lease("drain", granted=False)) is Mode.ANNOUNCED
+    assert one.stance.refusal == "no spare site"
+    assert one.feed(EXPIRED, given=lease("drain")) is Mode.DRAINING
+    assert one.feed(EXPIRED, int(SOFT.drain_wait)) is Mode.WITHDRAWN
+    assert one.stance.refusal is None
+    assert (one.stance.condition, one.stance.drained) == (Condition.FAILED, False)
+
+
+def test_it_comes_back_when_the_content_is_right_again_and_no_sooner_than_after_a_while() -> None:
+    one = One()
+    one.feed(EXPIRED, SOFT.degrade, given=lease("drain"))
+    assert one.feed(GOOD, int(SOFT.dwell) - 1) is Mode.WITHDRAWN
+    assert one.feed(GOOD, 2) is Mode.ANNOUNCED
+    assert one.stance.wish is None
+
+
+def test_a_restart_in_the_middle_of_wrong_content_moves_nothing() -> None:
+    one = One()
+    one.feed(EXPIRED, SOFT.degrade + 10, given=lease("drain"))
+    one.stance = Stance(LIMITS, SOFT, one.stance.past, drained=one.stance.drained)
+    one.stance.adopt(Mode.WITHDRAWN)
+    assert one.stance.wish == "drain"
+    assert one.feed(EXPIRED, 50, given=lease("drain")) is Mode.WITHDRAWN
+
+
+def test_the_end_of_a_forced_drain_brings_wrong_content_back_where_no_other_site_is() -> None:
+    one = One()
+    one.feed(EXPIRED, 20, FORCED)
+    assert one.stance.mode is Mode.WITHDRAWN
+    assert one.feed(EXPIRED, given=lease("drain", granted=False)) is Mode.ANNOUNCED
+
+
+def test_an_operators_drain_goes_on_when_the_content_is_right_again() -> None:
+    one = One()
+    one.feed(EXPIRED, 20, DRAIN, lease("drain"))
+    assert one.feed(GOOD, 200, DRAIN, lease("drain")) is Mode.WITHDRAWN
+    assert one.stance.condition is Condition.DRAINED
+
+
 def test_conditions_are_told_apart() -> None:
     fresh = Stance(LIMITS, SOFT)
     assert fresh.condition is Condition.UNKNOWN
@@ -130,31 +176,36 @@ class Site:
     drain: Drain | None = None
     lease: Lease | None = None
     bird: Mode = Mode.WITHDRAWN
-    since: float = 0.0
-    withdrawals: list[float] = field(default_factory=list)
 
     def restart(self, boot: bool) -> None:
         """The daemon begins anew; after a boot BIRD announces nothing and files in /run are gone."""
         past = None if boot else self.stance.past
         drained = self.stance.drained
         if boot:
-            self.bird, self.lease, self.withdrawals = Mode.WITHDRAWN, None, []
+            self.bird, self.lease = Mode.WITHDRAWN, None
         self.stance = Stance(LIMITS, SOFT, past, drained=drained)
         self.stance.adopt(self.bird)
 
 
 class Controller:
-    """Grants as the real one does: while another site announces the prefix the normal way and holds no lease."""
+    """Grants as the real one does: while another site announces the prefix the normal way and holds no lease.
+
+    One that fails its own checks does not count.
+    """
 
     def __init__(self) -> None:
         self.holders: set[str] = set()
-        self.seen: dict[str, Mode] = {}
+        self.seen: dict[str, tuple[Mode, Condition]] = {}
 
     def ask(self, name: str, wish: Wish | None) -> Lease | None:
         if wish is None:
             self.holders.discard(name)
             return None
-        left = [one for one, mode in self.seen.items() if mode is Mode.ANNOUNCED and one not in self.holders | {name}]
+        left = [
+            one
+            for one, (mode, condition) in self.seen.items()
+            if mode is Mode.ANNOUNCED and condition is not Condition.FAILED and one not in self.holders | {name}
+        ]
         granted = name in self.holders or bool(left)
         if granted:
             self.holders.add(name)
@@ -162,7 +213,8 @@ class Controller:
 
 
 NAMES = ("edge1", "edge2", "edge3")
-EVENTS = ("good", "slow", "bad", "drain", "undrain", "restart", "boot", "lost", "found")
+KINDS = {"good": GOOD, "slow": SLOW, "bad": BAD, "expired": EXPIRED}
+EVENTS = (*KINDS, "drain", "undrain", "restart", "boot", "lost", "found")
 history = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(EVENTS), st.integers(1, 12)), max_size=40)
 
 
@@ -176,8 +228,8 @@ def test_the_laws_of_several_edges(events: list[tuple[str, str, int]]) -> None:
     def act(name: str, event: str) -> None:
         nonlocal reachable
         site = sites[name]
-        if event in ("good", "slow", "bad"):
-            site.kind = {"good": GOOD, "slow": SLOW, "bad": BAD}[event]
+        if event in KINDS:
+            site.kind = KINDS[event]
         elif event in ("drain", "undrain"):
             site.drain = DRAIN if event == "drain" else None
         elif event in ("restart", "boot"):
@@ -199,14 +251,13 @@ def test_the_laws_of_several_edges(events: list[tuple[str, str, int]]) -> None:
                     assert not site.kind.hard, "never announced without a passing hard check"
                     assert site.bird is Mode.ANNOUNCED or site.drain or site.lease
                 if before is not Mode.WITHDRAWN and site.bird is Mode.WITHDRAWN:
-                    assert hard[one] >= LIMITS.failure or site.stance.drained, "never withdrawn for a soft reason"
-                    if not site.stance.drained:
-                        site.withdrawals.append(now)
+                    led = site.stance.drained or one in controller.holders
+                    assert hard[one] >= LIMITS.failure or led, "never withdrawn for a soft reason, or for the content"
                 if site.bird in (Mode.DEGRADED, Mode.DRAINING) and before is Mode.ANNOUNCED:
                     assert one in controller.holders, "what is less than announced has a lease"
             if reachable:
                 for one, site in sites.items():
-                    controller.seen[one] = site.bird
+                    controller.seen[one] = site.bird, site.stance.condition
                     site.lease = controller.ask(one, site.stance.wish)
             healthy = [
                 one

@@ -6,8 +6,8 @@
 Pure: the time is passed in, nothing is asked and nothing is sent. Probing lives in
 :mod:`.probe`, talking to BIRD in :mod:`.bird`, joining the two in :mod:`.daemon`.
 
-A round carries hard reasons (no answer, wrong answer, bogus) and soft ones (latency, a stale
-head). Only hard reasons withdraw; what soft ones do is decided in :mod:`.stance`:
+A round carries hard reasons (no answer, wrong answer, bogus), soft ones (latency, a stale head), and what is wrong
+with the content. Only hard reasons withdraw; what the others do is decided in :mod:`.stance`:
 
 ::
 
@@ -55,12 +55,14 @@ class Thresholds:
 class Round:
     """The reasons against a prefix that one round of checks found; none is a good round.
 
+    *content* is what is wrong with what was published, which a server that does its work serves on all sites alike.
     *notes* are for people only: what all sites have in common, such as a controller out of reach, moves nothing.
     """
 
     hard: tuple[str, ...] = ()
     soft: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +111,15 @@ class Decision:
         """What the latest round said."""
         if self._round is None:
             return Health.UNKNOWN
-        if self._round.hard:
+        if self._round.hard or self._round.content:
             return Health.FAILED
         return Health.DEGRADED if self._round.soft else Health.HEALTHY
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the latest round was not a healthy one, hard reasons first, what is only of note last."""
-        return self._round.hard + self._round.soft + self._round.notes if self._round else ()
+        found = self._round
+        return found.hard + found.content + found.soft + found.notes if found else ()
 
     @property
     def memory(self) -> Memory:

@@ -64,7 +64,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question and what came of it; *reason* is ``None`` for a right answer, *soft* what soon is wrong with it."""
+    """One question and what came of it; *reason* is ``None`` for a right answer, *soft* what soon is wrong with it.
+
+    *content*: the reason is what was published, and not the server, which serves it as it should.
+    """
 
     server: Literal["nsd", "unbound"]
     target: Target
@@ -74,6 +77,7 @@ class Check:
     latency: float
     soft: str | None = None
     rdtype: str = "SOA"
+    content: bool = False
 
     @property
     def name(self) -> str:
@@ -214,12 +218,16 @@ class Prober:
     def _judge(self, prefix: Prefix, checks: Iterable[Check], soft: Iterable[str], notes: tuple[str, ...]) -> Round:
         addresses = self._plan.services[prefix]
         hard: list[str] = []
+        content: list[str] = []
         light = list(soft)
+        wrong = {check.zone for check in checks if check.content}
         for check in checks:
             here = check.target.address in addresses or check.target == self._plan.nsd_server
             if check.reason is not None:
                 if here or (check.server == "unbound" and self._plan.unbound_required):
-                    hard.append(f"{check.name}: {check.reason}")
+                    # A resolver that refuses wrong content is right.
+                    shared = check.content or (check.server == "unbound" and check.zone in wrong)
+                    (content if shared else hard).append(f"{check.name}: {check.reason}")
                 elif check.server == "unbound":
                     light.append(f"{check.name}: {check.reason}")
             elif here and check.soft is not None:
@@ -229,32 +237,43 @@ class Prober:
         )
         if slow is not None:
             light.append(slow)
-        return Round(tuple(hard), tuple(light), notes)
+        return Round(tuple(hard), tuple(light), notes, tuple(content))
 
     async def _authoritative(self, zone: ServedZone, target: Target, transport: Transport) -> Check:
         soft: list[str] = []
+        untimely = False
 
         async def ask() -> str | None:
+            nonlocal untimely
             answer = await self._ask(zone.name, dns.rdatatype.SOA, target, transport)
             reason, serial = judge_soa(answer, zone)
             if reason is not None or not zone.signed:
                 return reason
             now = self._wall_clock()
-            reason = judge_signature(answer, zone.name, await self._dnskeys(zone, serial, target), now)
+            keys = await self._dnskeys(zone, serial, target)
+            reason = judge_signature(answer, zone.name, keys, now)
+            # Genuine and current, but not valid by this host's clock: so it is wherever it is served.
+            untimely = reason is not None and judge_signature(answer, zone.name, keys, None) is None
             left = signature_left(answer, zone.name, now)
             if reason is None and left < self._plan.signature_minimum:
                 soft.append(f"the signature expires in {left:.0f} s")
             return reason
 
         check = await self._timed("nsd", zone.name, target, transport, ask)
-        return replace(check, soft=soft[0]) if soft else check
+        return replace(check, soft=soft[0] if soft else None, content=untimely and check.reason is not None)
 
     async def _record(self, record: Record, target: Target) -> Check:
+        answered = False
+
         async def ask() -> str | None:
-            return judge_record(await self._ask(record.name, record.rdtype, target, "udp"), record)
+            nonlocal answered
+            answer = await self._ask(record.name, record.rdtype, target, "udp")
+            answered = answer.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
+            return judge_record(answer, record)
 
         check = await self._timed("nsd", record.name, target, "udp", ask)
-        return replace(check, rdtype=dns.rdatatype.to_text(record.rdtype))
+        rdtype = dns.rdatatype.to_text(record.rdtype)
+        return replace(check, rdtype=rdtype, content=answered and check.reason is not None)
 
     async def _command(self) -> command.Verdict:
         if not self._plan.command:
@@ -333,8 +352,13 @@ def judge_soa(answer: dns.message.Message, zone: ServedZone) -> tuple[str | None
     return None, serial
 
 
-def judge_signature(answer: dns.message.Message, zone: str, dnskeys: tuple[bytes, ...], now: float) -> str | None:
-    """Why no RRSIG of the SOA in *answer* validates with *dnskeys* at *now* (unix seconds); ``None`` if one does."""
+def judge_signature(
+    answer: dns.message.Message, zone: str, dnskeys: tuple[bytes, ...], now: float | None
+) -> str | None:
+    """Why no RRSIG of the SOA in *answer* validates with *dnskeys*; ``None`` if one does.
+
+    At *now* (unix seconds; ``None`` leaves times alone) it must be valid.
+    """
     if not dnskeys:
         return "the zone should be signed, but has no DNSKEY"
     soa = _find(answer, zone, dns.rdatatype.SOA)
@@ -346,7 +370,7 @@ def judge_signature(answer: dns.message.Message, zone: str, dnskeys: tuple[bytes
     reason = None
     for signature in signatures:
         try:
-            verify_rrset(rrset, signature.to_digestable(), dnskeys, int(now))
+            verify_rrset(rrset, signature.to_digestable(), dnskeys, None if now is None else int(now))
         except ArcaError as error:
             reason = str(error)
         else:

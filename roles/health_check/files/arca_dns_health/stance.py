@@ -8,7 +8,9 @@ controller's lease, since another site has to be there for the traffic:
 
 - soft reasons, ``degrade_threshold`` rounds in a row: announced in a way that attracts less (degraded), until
   ``recovery_threshold`` rounds without any, and no sooner than the hold-down after it began;
-- a drain: announced with GRACEFUL_SHUTDOWN (RFC 8326) for ``drain_wait`` seconds, then withdrawn, until it ends.
+- a drain: announced with GRACEFUL_SHUTDOWN (RFC 8326) for ``drain_wait`` seconds, then withdrawn, until it ends;
+- content that is wrong by itself, such as signatures that were not renewed in time: as a drain, as long as it lasts.
+  It is no hard reason, since a server that serves what was published does its work, and all sites may serve the same.
 
 A wish without a lease changes nothing, and neither does a controller that cannot be reached: what was entered stays.
 """
@@ -47,11 +49,15 @@ class Softness:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What a restarted daemon must know besides what BIRD shows; times are monotonic seconds of the same boot."""
+    """What a restarted daemon must know besides what BIRD shows; times are monotonic seconds of the same boot.
+
+    *leaving* is that it asked for a lease because of the content.
+    """
 
     decision: Memory = field(default_factory=Memory)
     degraded_since: float | None = None
     draining_since: float | None = None
+    leaving: bool = False
 
 
 class Stance:
@@ -69,6 +75,9 @@ class Stance:
         self._soft = 0
         self._clear = 0
         self._wanted_less = past.degraded_since is not None
+        self._wrong = 0
+        self._right = 0
+        self._leaving = past.leaving
         self._drain: Drain | None = None
         self._lease: Lease | None = None
         self.mode = Mode.WITHDRAWN
@@ -76,28 +85,30 @@ class Stance:
     @property
     def past(self) -> Past:
         """What to keep for :class:`Stance` after a restart of the daemon."""
-        return Past(self.decision.memory, self._degraded_since, self._draining_since)
+        return Past(self.decision.memory, self._degraded_since, self._draining_since, self._leaving)
 
     @property
     def drained(self) -> bool:
-        """Whether a drain is in force; to be kept over a boot."""
-        return self._drained
+        """Whether an operator's drain is in force; to be kept over a boot."""
+        return self._drained and (self._drain is not None or not self._leaving)
 
     @property
     def wish(self) -> Wish | None:
         """What a lease is needed for, or held."""
         if self._drain is not None:
             return None if self._drain.forced else "drain"
+        if self._leaving:
+            return "drain"
         return "degrade" if self._wanted_less else None
 
     @property
     def refusal(self) -> str | None:
         """Why what is wished is not done."""
-        if self._drain is not None and self._drained:
-            return None
-        if self._drain is None and self.mode is Mode.DEGRADED:
-            return None
         wish = self.wish
+        if wish == "drain" and self._drained:
+            return None
+        if wish == "degrade" and self.mode is Mode.DEGRADED:
+            return None
         if wish is None or self._granted(wish):
             return None
         if self._lease is not None and self._lease.wish == wish and self._lease.reason:
@@ -107,11 +118,13 @@ class Stance:
     @property
     def condition(self) -> Condition:
         """How the prefix is."""
-        if self._drained:
+        if self.drained:
             return Condition.DRAINED
         if self.decision.health is Health.UNKNOWN:
             return Condition.UNKNOWN
         if self.decision.health is Health.FAILED or not (self.decision.wanted or self.decision.recovered):
+            return Condition.FAILED
+        if self._leaving:
             return Condition.FAILED
         if not self.decision.wanted:
             return Condition.HELD_DOWN
@@ -139,11 +152,13 @@ class Stance:
     def observe(self, round_: Round, now: float, drain: Drain | None = None, lease: Lease | None = None) -> bool:
         """Take in one round; whether :attr:`mode` changed by it. *now* is monotonic seconds."""
         self.decision.observe(round_, now)
+        undrained = self._drain is not None and drain is None
         self._drain, self._lease = drain, lease
         self._weigh(round_, now)
-        if drain is None:
+        self._weigh_content(round_, now)
+        if drain is None and (not self._leaving or (undrained and not self._granted("drain"))):
             self._drained, self._draining_since = False, None
-        elif drain.forced or self._granted("drain"):
+        elif (drain is not None and drain.forced) or self._granted("drain"):
             self._drained = True
         before = self.mode
         self.mode = self._next(now)
@@ -164,6 +179,18 @@ class Stance:
         elif self._wanted_less and self._clear >= self._softness.recovery:
             since = self._degraded_since
             self._wanted_less = since is not None and now - since < self._softness.dwell
+
+    def _weigh_content(self, round_: Round, now: float) -> None:
+        """Count rounds with and without reasons in the content; one with a hard reason says nothing of it."""
+        if round_.hard:
+            self._wrong = self._right = 0
+            return
+        self._wrong, self._right = (self._wrong + 1, 0) if round_.content else (0, self._right + 1)
+        if self._wrong >= self._softness.degrade:
+            self._leaving = True
+        elif self._leaving and self._right >= self._softness.recovery:
+            since = self._draining_since
+            self._leaving = since is not None and now - since < self._softness.dwell
 
     def _next(self, now: float) -> Mode:
         if not self.decision.wanted or (self.mode is Mode.WITHDRAWN and not self.decision.recovered):

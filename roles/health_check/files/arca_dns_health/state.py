@@ -111,7 +111,8 @@ def remembered(path: Path) -> dict[str, Past]:
 def _past(value: Mapping[str, Any]) -> Past:
     decision = value["decision"]
     memory = Memory(tuple(float(time) for time in decision["withdrawals"]), float(decision["hold_until"]))
-    return Past(memory, _moment(value["degraded_since"]), _moment(value["draining_since"]))
+    leaving = value.get("leaving") is True
+    return Past(memory, _moment(value["degraded_since"]), _moment(value["draining_since"]), leaving)
 
 
 def _moment(value: object) -> float | None:
