@@ -28,6 +28,7 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent / "support"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from propagation_servers import AGENT, Failed, agent_config, process

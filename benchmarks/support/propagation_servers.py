@@ -12,7 +12,7 @@ All on one machine, one after the other, with the same zone, signed: ECDSA P-256
 
 Times are seconds from sending the change until both NSDs answer the new record over UDP (asked every millisecond).
 *ratio* is the median by ours. *loading* is how long it took from the finished zone until both served it for the first
-time. ``propagation_servers.py [NAMES …]`` (10, 100000 and 1000000), needs root for nothing.
+time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from statistics import median, quantiles
@@ -34,17 +34,16 @@ from statistics import median, quantiles
 import dns.message
 import dns.query
 import dns.update
-from bench_parse import zone
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
 from api_large import ask, upload
+from bench_parse import zone
 
 from running_controller import KEY, Connection, Controller, Forks
 from running_nsd import RunningNsd, free_port, tool
 from transfers import SECRET
 
-SIZES = (10, 100_000, 1_000_000)
 _PATIENCE = 1800.0
 _CHANGES = {10: 40, 100_000: 20}
 _FEW = 10
@@ -314,8 +313,8 @@ def rows(size: int, folder: Path) -> Iterator[tuple[str, float, list[float]]]:
         yield name, *work(place)
 
 
-def main(sizes: list[int]) -> None:
-    """Print the table."""
+def table(sizes: Sequence[int]) -> None:
+    """Measure zones of *sizes* names and print the table."""
     print("| names | change through | p50 s | p99 s | worst s | ratio | loading s |")
     print("|---|---|---|---|---|---|---|")
     for size in sizes:
@@ -326,7 +325,3 @@ def main(sizes: list[int]) -> None:
                 p99 = quantiles(took, n=100, method="inclusive")[98]
                 figures = f"{median(took):.3f} | {p99:.3f} | {max(took):.3f} | {median(took) / mine:.2f} | {first:.1f}"
                 print(f"| {size:,} | {name} | {figures} |", flush=True)
-
-
-if __name__ == "__main__":
-    main([int(text) for text in sys.argv[1:]] or list(SIZES))
