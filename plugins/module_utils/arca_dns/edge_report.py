@@ -27,14 +27,14 @@ def status_lines(state: Document, now: datetime) -> Iterator[str]:
     yield from _warnings(state, now)
     for entry in state["prefixes"]:
         to = f" to {', '.join(entry['exported_to'])}" if entry["exported_to"] else ""
-        yield f"{entry['prefix']}  {entry['mode']}{to}, {entry['condition']}, since {entry['since']}"
+        yield f"{_named(entry)}  {entry['mode']}{to}, {entry['condition']}, since {entry['since']}"
 
 
 def explain_lines(state: Document, now: datetime) -> Iterator[str]:
     """Why each prefix is announced or not, with every check and session."""
     yield from _warnings(state, now)
     for entry in state["prefixes"]:
-        yield f"{entry['prefix']} is {entry['mode']} since {entry['since']}"
+        yield f"{_named(entry)} is {entry['mode']} since {entry['since']}"
         yield f"  it is {entry['condition']} and should be {entry['wanted']}; the latest round was {entry['health']}"
         if entry["wish"] and entry["refusal"]:
             yield f"  it wishes to {entry['wish']}, and has no lease: {entry['refusal']}"
@@ -65,6 +65,12 @@ def explain_lines(state: Document, now: datetime) -> Iterator[str]:
         yield f"  {session['name']}: {'established' if session['established'] else 'not established'}"
     if not state["sessions"]:
         yield "  none"
+
+
+def _named(entry: Document) -> str:
+    """The prefix, and its service where that has a name."""
+    service = entry.get("service")
+    return f"{entry['prefix']} ({service})" if service else str(entry["prefix"])
 
 
 def _warnings(state: Document, now: datetime) -> Iterator[str]:

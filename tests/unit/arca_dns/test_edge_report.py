@@ -52,6 +52,14 @@ def test_status_is_one_line_per_prefix() -> None:
     ]
 
 
+def test_a_service_is_named_beside_its_prefix() -> None:
+    assert "203.0.113.53/32 (public) is announced since" in explain(service="public")
+    assert next(iter(report.status_lines(document(service="public"), NOW))).startswith(
+        "203.0.113.53/32 (public)  announced"
+    )
+    assert "()" not in explain(service="")
+
+
 def test_an_old_state_is_warned_of() -> None:
     lines = list(report.status_lines(document(), NOW + timedelta(hours=1)))
     assert "WARNING" in lines[0]

@@ -82,7 +82,9 @@ class Scene:
         clocks = Clocks(lambda: self.now, lambda: datetime.fromtimestamp(self.now, UTC))
         wishes = Wishes(*(self.folder / f"{name}.json" for name in ("drains", "leases", "drained")))
         past = state.remembered(self.path)
-        self.daemon = Daemon([V4, V6], LIMITS, SOFT, self.rounds, self.bird, clocks, wishes, self.path, past)
+        self.daemon = Daemon(
+            {V4: "public", V6: ""}, LIMITS, SOFT, self.rounds, self.bird, clocks, wishes, self.path, past
+        )
 
     def drain(self, *prefixes: Prefix, forced: bool = False) -> None:
         write_drains(self.folder / "drains.json", [Drain(str(p), "now", forced=forced) for p in prefixes])
@@ -165,6 +167,7 @@ def test_a_prefix_that_no_session_takes_is_not_called_announced(tmp_path: Path) 
     scene.run(LIMITS.recovery)
     assert scene.state["announced"] == []
     assert scene.state["prefixes"][0]["wanted"] == "announced"
+    assert [entry["service"] for entry in scene.state["prefixes"]] == ["public", ""]
 
 
 def test_a_stop_takes_the_prefixes_back_when_told_so(tmp_path: Path) -> None:

@@ -84,6 +84,8 @@ def test_services_have_checks_of_their_own_where_they_say_so(config: Path) -> No
     config.write_text(CONFIG + SERVICES)
     old, new = Settings.of(load(config)).plans
     assert [str(prefix) for prefix in old.services] == ["203.0.113.0/24"]
+    assert old.name
+    assert old.name != new.name
     assert (old.command, old.zones) == (("/usr/local/bin/check", "--fast"), ())
     assert (new.command, new.zones) == (("/bin/other",), ("example.net.",))
     assert old.records == new.records

@@ -84,13 +84,13 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     served = ServedFile(settings.served_file)
-    prefixes = [prefix for plan in settings.plans for prefix in plan.services]
+    services = {prefix: plan.name for plan in settings.plans for prefix in plan.services}
     service = Daemon(
-        prefixes,
+        services,
         settings.thresholds,
         settings.softness,
         Several([Prober(plan, served.read, time.monotonic, time.time) for plan in settings.plans]),
-        Bird.at(settings.bird_socket, settings.bird_state_directory, prefixes),
+        Bird.at(settings.bird_socket, settings.bird_state_directory, services),
         Clocks(time.monotonic, lambda: datetime.now(UTC)),
         Wishes(settings.drains_file, settings.leases_file, settings.drained_file),
         settings.state_file,

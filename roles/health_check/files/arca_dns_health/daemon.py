@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -64,11 +64,14 @@ class Pace:
 
 
 class Daemon:
-    """Keeps what is announced in step with what the checks say."""
+    """Keeps what is announced in step with what the checks say.
+
+    *services* has the prefixes, with the name of each one's service (empty: none).
+    """
 
     def __init__(
         self,
-        prefixes: Iterable[Prefix],
+        services: Mapping[Prefix, str],
         thresholds: Thresholds,
         softness: Softness,
         rounds: Rounds,
@@ -82,8 +85,9 @@ class Daemon:
         drained = wishes.drained()
         self._stances = {
             prefix: Stance(thresholds, softness, pasts.get(str(prefix)), drained=str(prefix) in drained)
-            for prefix in prefixes
+            for prefix in services
         }
+        self._services = services
         self._wishes = wishes
         self._rounds = rounds
         self._bird = bird
@@ -273,6 +277,7 @@ class Daemon:
         last = self._last_withdrawal.get(prefix)
         return PrefixState(
             prefix=str(prefix),
+            service=self._services[prefix],
             state="withdrawn" if mode is Mode.WITHDRAWN else "announced",
             mode=mode.value,
             wanted=stance.mode.value,

@@ -117,7 +117,7 @@ async def exchange(
 class Plan:
     """What a round asks: service addresses per prefix, further servers, zones, records, a command, and the limits.
 
-    *signature_minimum* is how many seconds the SOA's signature should be valid for yet.
+    *signature_minimum* is how many seconds the SOA's signature should be valid for yet, *name* that of the service.
     """
 
     services: Mapping[Prefix, tuple[Address, ...]]
@@ -132,6 +132,7 @@ class Plan:
     command_timeout: float = 5.0
     unbound_required: bool = False
     unbound_validated: bool = False
+    name: str = ""
 
 
 class Prober:

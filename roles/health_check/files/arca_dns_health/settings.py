@@ -114,6 +114,7 @@ def _plans(config: EdgeConfig) -> tuple[Plan, ...]:
                 zones=_zones(f"{at}.zones", service.zones) or common.zones,
                 records=_records(f"{at}.records", service.records) or common.records,
                 command=service.command or common.command,
+                name=service.name,
             )
         )
     problems += [Place(f"no service has {prefix}", pointer="health.services") for prefix in left]

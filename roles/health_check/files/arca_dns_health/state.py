@@ -21,10 +21,12 @@ from .stance import Past
 class PrefixState:
     """One prefix. *mode* is what BIRD really does, *wanted* what is decided, *state* whether any session has got it.
 
-    *wish* is what a lease is needed for or held, *refusal* why it is not done.
+    *service* is the name of its service, if it has one; *wish* is what a lease is needed for or held, *refusal* why it
+    is not done.
     """
 
     prefix: str
+    service: str
     state: str
     mode: str
     wanted: str
