@@ -8,6 +8,7 @@ second is counted without the first. An edge counts as left if it announces the 
 and has said so just now: where what was heard is older than the wish, all edges are called to attest (the roll call, of
 which controllers tell them in their long polls), and the wish waits for their answers. So an edge that lost its power a
 moment ago is no spare, and neither is one whose checks fail. Failures need no lease; they only leave less to grant.
+Who holds a lease to degrade asks anew to drain; where that is refused, it keeps what it has.
 """
 
 from __future__ import annotations
@@ -78,9 +79,10 @@ class Sites:
         for _attempt in range(_ATTEMPTS):
             document = self._store.get(SITES + prefix)
             holders, asked = _holders(document), _asked(document)
-            if holders.get(edge) == wish:
+            held = holders.get(edge)
+            if held == wish and edge not in asked:
                 return Lease(prefix, wish, granted=True)
-            if edge not in holders:
+            if held not in (wish, "drain"):
                 now = self._clock()
                 since = asked.get(edge, float("-inf"))
                 if new := not 0 <= now - since <= _CALL_AGAIN_SECONDS:

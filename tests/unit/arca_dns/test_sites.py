@@ -73,6 +73,40 @@ def test_of_two_edges_one_gets_it_and_the_other_when_it_is_given_back() -> None:
     assert world.granted("edge2")
 
 
+def test_who_is_degraded_drains_only_if_there_is_a_spare_still() -> None:
+    world = World()
+    world.attest("edge1")
+    world.attest("edge2")
+    assert world.granted("edge1", "degrade")
+    world.attest("edge1", "degraded")
+    world.attest("edge2", "withdrawn", condition="failed")
+    refused = world.ask("edge1", "drain")
+    assert refused is not None
+    assert (refused.granted, refused.pending) == (False, False)
+    assert world.sites.holders() == {PREFIX: {"edge1": "degrade"}}, "it keeps what it has"
+    world.attest("edge2")
+    assert world.granted("edge1", "drain")
+    world.attest("edge2", "withdrawn", condition="failed")
+    assert world.granted("edge1", "degrade"), "less than it has needs no spare"
+
+
+def test_who_is_degraded_stays_so_while_other_edges_are_called() -> None:
+    world = World()
+    world.attest("edge1")
+    world.attest("edge2")
+    assert world.granted("edge1", "degrade")
+    world.clock.now += 60
+    waits = world.ask("edge1", "drain")
+    assert waits is not None
+    assert waits.pending
+    assert world.granted("edge1", "degrade")
+    world.attest("edge2")
+    world.clock.now += 10
+    again = world.ask("edge1", "drain")
+    assert again is not None
+    assert again.pending, "a wish that was taken back meanwhile waits anew"
+
+
 @pytest.mark.parametrize("mode", ["withdrawn", "degraded", "draining"])
 def test_an_edge_that_does_not_announce_the_normal_way_is_no_spare(mode: str) -> None:
     world = World()
@@ -211,20 +245,37 @@ EDGES = ("edge1", "edge2", "edge3", "edge4")
 
 @given(
     st.integers(1, 3),
-    st.lists(st.tuples(st.sampled_from(EDGES), st.sampled_from(["drain", "degrade", None, "attest"])), max_size=40),
+    st.lists(
+        st.tuples(st.sampled_from(EDGES), st.sampled_from(["drain", "degrade", None, "attest", "fail", "recover"])),
+        max_size=40,
+    ),
 )
-def test_enough_edges_go_on_announcing(minimum: int, steps: list[tuple[str, Wish | None]]) -> None:
+def test_enough_edges_go_on_announcing(minimum: int, steps: list[tuple[str, str | None]]) -> None:
     world = World(minimum)
-    modes = dict.fromkeys(EDGES, "announced")
+    held: dict[str, str | None] = dict.fromkeys(EDGES)
+    failed: set[str] = set()
+
+    def attest(edge: str) -> None:
+        mode = "withdrawn" if edge in failed or held[edge] == "drain" else "degraded" if held[edge] else "announced"
+        world.attest(edge, mode, condition="failed" if edge in failed else "healthy")
+
+    def takes_more(edge: str, wish: str) -> bool:
+        return held[edge] is None or (held[edge], wish) == ("degrade", "drain")
+
     for edge in EDGES:
-        world.attest(edge)
-    for edge, wish in steps:
-        if wish == "attest":  # type: ignore[comparison-overlap]
-            world.attest(edge, modes[edge])
-            continue
-        granted = world.granted(edge, wish)
-        if wish is None:
-            modes[edge] = "announced"
-        elif granted:
-            modes[edge] = "withdrawn" if wish == "drain" else "degraded"
-        assert list(modes.values()).count("announced") >= minimum
+        attest(edge)
+    for edge, step in steps:
+        if step == "attest":
+            attest(edge)
+        elif step == "fail" or step == "recover":
+            (failed.add if step == "fail" else failed.discard)(edge)
+            attest(edge)
+        elif step is None:
+            world.granted(edge, None)
+            held[edge] = None
+        elif world.granted(edge, "drain" if step == "drain" else "degrade"):
+            left = [other for other in EDGES if other != edge and other not in failed and held[other] is None]
+            assert len(left) >= minimum or not takes_more(edge, step)
+            held[edge] = step
+        assert sum(one is None for one in held.values()) >= minimum
+        assert world.sites.holders().get(PREFIX, {}) == {one: wish for one, wish in held.items() if wish}
