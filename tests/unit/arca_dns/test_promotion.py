@@ -124,6 +124,13 @@ def test_an_edge_that_was_not_heard_of_for_long_blocks_until_it_is_forgotten(ser
     assert service.promotions.get("stable").state == "promoted"  # type: ignore[union-attr]
 
 
+def test_an_edge_that_is_heard_of_in_the_future_blocks(service: Service, clock: Clock) -> None:
+    clock.now += 60
+    attest(service)
+    clock.now -= 60
+    assert f"(it is {utc(clock.now)} now)" in promote(service).blocked[0]
+
+
 def test_it_soaks_and_begins_anew_after_a_failure(service: Service, clock: Clock) -> None:
     attest(service)
     waiting = promote(service, soak_seconds=100)
