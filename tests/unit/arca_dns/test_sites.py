@@ -28,13 +28,22 @@ class World:
         self.store = MemoryStore()
         self.sites = Sites(self.store, self.clock, minimum, FRESH)
 
-    def attest(self, edge: str, mode: str = "announced", prefix: str = PREFIX, *, condition: str = "healthy") -> None:
+    def attest(
+        self,
+        edge: str,
+        mode: str = "announced",
+        prefix: str = PREFIX,
+        *,
+        condition: str = "healthy",
+        called: int | None = None,
+    ) -> None:
         announced: list[Json] = [] if mode == "withdrawn" else [prefix]
         value: dict[str, Json] = {
             "edge": edge,
             "received": utc(self.clock.now),
             "announced": announced,
             "health": [{"prefix": prefix, "mode": mode, "condition": condition}],
+            **({} if called is None else {"called": called}),
         }
         self.store.commit(Transaction(writes={edge_key(edge): value}))
 
@@ -175,6 +184,85 @@ def test_an_edge_that_does_not_answer_the_call_is_no_spare_until_it_does() -> No
     assert again.pending
     assert world.sites.called() != called, "after a while they are called again"
     world.attest("edge2")
+    assert world.granted("edge1")
+
+
+def test_an_edge_that_spoke_just_before_the_wish_is_no_spare_until_it_answers_the_call() -> None:
+    world = World()
+    world.attest("edge2", called=world.sites.called())
+    first = world.ask("edge1")
+    assert first is not None
+    assert first.pending
+    world.clock.now += 2
+    world.attest("edge2", called=0)
+    again = world.ask("edge1")
+    assert again is not None
+    assert again.pending, "it has not heard of the call"
+    world.attest("edge2", called=world.sites.called())
+    assert world.granted("edge1")
+
+
+def test_an_answer_to_an_earlier_call_is_none() -> None:
+    world = World()
+    world.attest("edge2", called=0)
+    world.ask("edge3")
+    answered = world.sites.called()
+    assert answered > 0
+    world.attest("edge2", called=answered)
+    first = world.ask("edge1")
+    assert first is not None
+    assert first.pending
+    assert world.sites.called() > answered
+
+
+def test_whether_a_call_was_answered_does_not_depend_on_clocks() -> None:
+    world = World()
+    world.attest("edge2", called=0)
+    world.ask("edge1")
+    world.clock.now -= 100  # the controller that hears the answer has another time
+    world.attest("edge2", called=world.sites.called())
+    world.clock.now += 100
+    assert world.granted("edge1")
+
+
+def test_the_number_of_a_call_of_another_store_is_no_answer() -> None:
+    world = World()
+    world.attest("edge2", called=1_000_000)
+    first = world.ask("edge1")
+    assert first is not None
+    assert first.pending
+
+
+def test_edges_are_called_once_for_all_prefixes_of_a_wish() -> None:
+    world = World()
+    other = "2001:db8::53/128"
+    world.attest("edge2", called=0)
+    world.attest("edge3", prefix=other, called=0)
+    wishes: dict[str, Wish] = {PREFIX: "drain", other: "drain"}
+    assert [lease.pending for lease in world.sites.ask("edge1", wishes)] == [True, True]
+    called = world.sites.called()
+    first = world.store.get(f"sites/{PREFIX}")
+    assert first is not None
+    assert first.revision == called, "the second one called nobody"
+    world.attest("edge2", called=called)
+    world.attest("edge3", prefix=other, called=called)
+    assert [lease.granted for lease in world.sites.ask("edge1", wishes)] == [True, True]
+
+
+@pytest.mark.parametrize(("ahead", "counts"), [(3, True), (8, False)])
+def test_an_attestation_from_the_future_counts_only_if_clocks_may_differ_so_much(ahead: int, counts: bool) -> None:
+    world = World()
+    world.clock.now += ahead
+    world.attest("edge2")
+    world.clock.now -= ahead
+    assert world.granted("edge1") is counts
+
+
+def test_a_wish_that_waits_since_an_earlier_version_goes_by_times() -> None:
+    world = World()
+    asked: dict[str, Json] = {"edge1": utc(world.clock.now - 10)}
+    world.store.commit(Transaction(writes={f"sites/{PREFIX}": {"holders": {}, "asked": asked}}))
+    world.attest("edge2", called=0)
     assert world.granted("edge1")
 
 
