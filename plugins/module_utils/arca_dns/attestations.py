@@ -3,20 +3,22 @@
 
 """What edges attest: the latest of each is kept, in whatever order controllers hear of them.
 
-What follows from it is judged elsewhere, in the gates of promotions and for leases.
+The zones, of which there may be very many, are in a document of their own that is written when they change. What
+follows from an attestation is judged elsewhere, in the gates of promotions and for leases, by the small document alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .documents import edge_key, moment, utc
+from .documents import edge_key, edge_zones_key, moment, utc
 from .errors import Conflict, NotFound
 from .publish.gates import age_of
-from .store.base import Json, JsonObject, Store, Transaction, revision_of
+from .store.base import Document, Json, JsonObject, Store, Transaction, revision_of
 from .store.common import everything
 
 _ATTEMPTS = 20
+_COUNT = "zone_count"
 
 
 class Attestations:
@@ -36,13 +38,17 @@ class Attestations:
         Raises :class:`Conflict` where others keep attesting for the edge.
         """
         now = self._clock()
-        value: JsonObject = {**report, "edge": edge, "received": utc(now)}
+        zones = report.get("zones")
+        value = _small(report) | {"edge": edge, "received": utc(now)}
         for _attempt in range(_ATTEMPTS):
             document = self._store.get(edge_key(edge))
             if document is not None and age_of(document.value, now) <= self._fresh and _older(report, document.value):
                 return
+            writes = {edge_key(edge): value}
+            if isinstance(zones, list) and _zones(self._store.get(edge_zones_key(edge))) != zones:
+                writes[edge_zones_key(edge)] = {"zones": zones}
             try:
-                self._store.commit(Transaction({edge_key(edge): revision_of(document)}, {edge_key(edge): value}))
+                self._store.commit(Transaction({edge_key(edge): revision_of(document)}, writes))
             except Conflict:
                 continue
             return
@@ -53,11 +59,47 @@ class Attestations:
         document = self._store.get(edge_key(edge))
         if document is None:
             raise NotFound(f"edge {edge!r} has attested nothing")
-        return document.value
+        return _whole(document, self._store.get(edge_zones_key(edge)))
 
     def all(self) -> list[JsonObject]:
-        """The latest attestation of each edge."""
+        """The latest attestation of each edge; its zones may be newer than the rest."""
+        found = list(everything(self._store, edge_key("")))
+        zones = {document.key: document for document in everything(self._store, edge_zones_key())}
+        return [_whole(one, zones.get(edge_zones_key(one.key.removeprefix(edge_key(""))))) for one in found]
+
+    def small(self) -> list[JsonObject]:
+        """The latest attestation of each edge as it is kept: ``zone_count`` tells how many zones it names.
+
+        One of an earlier version has its ``zones``.
+        """
         return [document.value for document in everything(self._store, edge_key(""))]
+
+
+def _small(report: JsonObject) -> JsonObject:
+    """*report* with the number of its zones in their place."""
+    value: JsonObject = {}
+    for name, part in report.items():
+        if name == "zones" and isinstance(part, list):
+            value[_COUNT] = len(part)
+        elif name != _COUNT:
+            value[name] = part
+    return value
+
+
+def _whole(document: Document, zones: Document | None) -> JsonObject:
+    """An attestation as it came."""
+    value: JsonObject = {}
+    for name, part in document.value.items():
+        if name == _COUNT:
+            value["zones"] = _zones(zones) or []
+        else:
+            value[name] = part
+    return value
+
+
+def _zones(document: Document | None) -> list[Json] | None:
+    zones = None if document is None else document.value.get("zones")
+    return zones if isinstance(zones, list) else None
 
 
 def _older(report: Mapping[str, Json], held: Mapping[str, Json]) -> bool:

@@ -205,7 +205,7 @@ class Service:
             blobs=self._cache.open,
         )
         self._attestations = Attestations(self._store, clock, attestation_timeout)
-        self.promotions = Promotions(self._store, self.rings, self._attestations.all, clock, attestation_timeout)
+        self.promotions = Promotions(self._store, self.rings, self._attestations.small, clock, attestation_timeout)
         self._attestation_timeout = attestation_timeout
         self.sites = Sites(self._store, clock, minimum_sites, attestation_timeout)
         self._planner = Planner(store, keystore, self.publisher, self._policy, checks, clock, limits or Limits())
@@ -631,6 +631,10 @@ class Service:
     def edges(self) -> list[JsonObject]:
         """The latest attestation of each edge."""
         return self._attestations.all()
+
+    def edges_in_short(self) -> list[JsonObject]:
+        """The same without zones, which may be very many."""
+        return self._attestations.small()
 
     def imports(self) -> list[JsonObject]:
         """Reports on zone files that people pushed to Git: those that wait, and those that were refused."""

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from .documents import ROLL_CALL, SITES, edge_key, moment, utc
+from .documents import ROLL_CALL, SITES, edge_key, edge_zones_key, moment, utc
 from .edge_files import Lease, Wish
 from .errors import Conflict, InputError, NotFound, Place
 from .publish.gates import age_of
@@ -77,7 +77,7 @@ class Sites:
         if document is None:
             raise NotFound(f"edge {edge!r} has attested nothing")
         self.ask(edge, {})
-        self._store.commit(Transaction(deletes=[edge_key(edge)]))
+        self._store.commit(Transaction(deletes=[edge_key(edge), edge_zones_key(edge)]))
 
     def holders(self) -> dict[str, dict[str, str]]:
         """Who holds leases: by prefix the edges and what for."""

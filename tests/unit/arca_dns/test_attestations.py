@@ -9,13 +9,19 @@ import pytest
 from hypothesis import given, strategies as st
 
 from arca_dns.attestations import Attestations
+from arca_dns.dnssec.keystore import MemoryKeyStore
 from arca_dns.documents import edge_key, utc
 from arca_dns.errors import Conflict, NotFound
+from arca_dns.publish.gates import Gates, against
+from arca_dns.publish.head import HeadKey
+from arca_dns.service import Service
+from arca_dns.sites import Sites
 from arca_dns.store.base import Document, Json, JsonObject, Transaction
 from arca_dns.store.memory import MemoryStore
 from clock import Clock
 
 FRESH = 150.0
+PREFIX = "203.0.113.53/32"
 T = 1_800_000_000.0
 
 
@@ -31,6 +37,28 @@ class Racing(MemoryStore):
         if self.others:
             self.commit(self.others.pop(0))
         return found
+
+
+class Counting(MemoryStore):
+    """A store that notes the keys of what was read, and of what was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+        self.written: list[str] = []
+
+    def get(self, key: str) -> Document | None:
+        self.read.append(key)
+        return super().get(key)
+
+    def scan(self, prefix: str, after: str = "", limit: int = 1000) -> list[Document]:
+        found = super().scan(prefix, after, limit)
+        self.read += [document.key for document in found]
+        return found
+
+    def commit(self, transaction: Transaction) -> int:
+        self.written += transaction.writes
+        return super().commit(transaction)
 
 
 class World:
@@ -126,3 +154,71 @@ def test_the_newest_stays_in_whatever_order_they_come(order: list[int]) -> None:
     for made in order:
         world.keep(made, T - 900 + made // 3, T - 60 + made)
     assert world.head() == 5
+
+
+def report(serial: int = 1, **more: Json) -> JsonObject:
+    return {"head": 7, "zones": [{"name": "example.com.", "serial": serial}], "announced": [PREFIX], **more}
+
+
+def test_it_is_read_as_it_came() -> None:
+    world = World()
+    world.attestations.keep("edge1", report())
+    world.attestations.keep("edge2", report(2, zone_count=9))
+    world.attestations.keep("edge3", {"head": 1})
+    told: JsonObject = {"edge": "edge1", "received": utc(T)}
+    assert world.attestations.of("edge1") == report() | told
+    assert list(world.attestations.of("edge1")) == [*report(), *told], "its members in their order"
+    assert world.attestations.all() == [
+        report() | told,
+        report(2) | told | {"edge": "edge2"},
+        {"head": 1} | told | {"edge": "edge3"},
+    ]
+
+
+def test_its_zones_are_written_only_when_they_change() -> None:
+    store = Counting()
+    world = World(store)
+    for serial in (1, 1, 2):
+        world.attestations.keep("edge1", report(serial))
+    assert store.written == ["edge/edge1", "edge-zones/edge1", "edge/edge1", "edge/edge1", "edge-zones/edge1"]
+    world.attestations.keep("edge1", {"head": 8, "zones": []})
+    assert world.attestations.of("edge1")["zones"] == []
+
+
+def test_its_zones_are_read_neither_for_leases_nor_for_gates() -> None:
+    store = Counting()
+    service = Service(store, MemoryKeyStore(), HeadKey.generate(), clock=Clock(T), rings=("canary", "stable"))
+    for edge in ("edge1", "edge2"):
+        service.attest(edge, report())
+    store.read.clear()
+    (lease,) = service.sites.ask("edge1", {PREFIX: "drain"})
+    assert lease.granted
+    service.promotions.states()
+    assert service.edges_in_short()[0]["zone_count"] == 1
+    assert not [key for key in store.read if key.startswith("edge-zones/")]
+
+
+def test_one_of_an_earlier_version_is_read_whole() -> None:
+    world = World()
+    old: JsonObject = {**report(), "edge": "edge1", "received": utc(T)}
+    world.store.commit(Transaction(writes={edge_key("edge1"): old}))
+    assert world.attestations.of("edge1") == old
+    assert world.attestations.all() == [old]
+    world.attestations.keep("edge1", report(2))
+    assert world.attestations.of("edge1")["zones"] == report(2)["zones"]
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_the_share_of_failing_zones_is_of_all_it_names(counted: bool) -> None:
+    zones: list[Json] = [{"name": f"z{number}.", "serial": 1} for number in range(10)]
+    failing: JsonObject = {"edge": "e", "received": utc(T), "head": 1, "failures": [{"name": "z1.", "reason": "x"}]}
+    told = {**failing, **({"zone_count": 10} if counted else {"zones": zones})}
+    assert list(against(told, 1, Gates(failing_share=0.1), T)) == []
+    assert list(against(told, 1, Gates(failing_share=0.09), T)) == ["edge e does not serve 1 of 10 zones (z1.: x)"]
+
+
+def test_nothing_of_an_edge_that_is_forgotten_stays() -> None:
+    world = World()
+    world.attestations.keep("edge1", report())
+    Sites(world.store, world.clock, 1, FRESH).forget("edge1")
+    assert list(world.store.scan("edge")) == []

@@ -66,13 +66,13 @@ def against(report: Mapping[str, Json], revision: int, gates: Gates, now: float)
 
 
 def _failing(edge: str, report: Mapping[str, Json], gates: Gates) -> Iterator[str]:
-    failures, zones = report.get("failures"), report.get("zones")
+    failures, zones, served = report.get("failures"), report.get("zones"), report.get("zone_count")
     failing = failures if isinstance(failures, list) else []
-    served = zones if isinstance(zones, list) else []
-    share = len(failing) / max(len(served), len(failing), 1)
-    if share > gates.failing_share:
+    if not isinstance(served, int):
+        served = len(zones) if isinstance(zones, list) else 0
+    if len(failing) / max(served, len(failing), 1) > gates.failing_share:
         first = [f"{one.get('name')}: {one.get('reason')}" for one in failing[:_NAMED] if isinstance(one, dict)]
-        yield f"{edge} does not serve {len(failing)} of {max(len(served), len(failing))} zones ({'; '.join(first)})"
+        yield f"{edge} does not serve {len(failing)} of {max(served, len(failing))} zones ({'; '.join(first)})"
 
 
 def _unhealthy(edge: str, report: Mapping[str, Json]) -> Iterator[str]:
