@@ -28,7 +28,7 @@ SHARED = Path("plugins/module_utils/ansible")  # what modules and lookups share
 BASE = {"errors", "_deps"}
 ZONE = BASE | {"zone"}
 STATE = {"deletion", "retention", "collection"}  # what of the past is kept
-WRITES = {"access", "journal", "writing", "bulk", "promotion", "sites"}
+WRITES = {"access", "journal", "writing", "bulk", "attestations", "promotion", "sites"}
 SERVICE = ZONE | {"dnssec", "store", "documents", "publish", "transfer", "service", "edge_files"} | WRITES | STATE
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
@@ -51,6 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "publish": ZONE | {"store", "dnssec", "documents"},
     "keyring": ZONE | {"store", "dnssec", "documents"},  # keys in the backend, and which keys a store has
     "fsck": ZONE | {"store", "dnssec", "documents", "publish", "moving"},  # finding and repairing damage
+    "attestations": ZONE | {"store", "dnssec", "documents", "publish"},  # what edges say they serve
     "promotion": ZONE | {"store", "dnssec", "documents", "publish", "journal"},  # from one ring to the next
     "sites": ZONE | {"store", "dnssec", "documents", "publish", "edge_files"},  # how many edges announce a prefix
     "events": ZONE | {"store", "documents", "journal"},  # what happens in a store, in order

@@ -59,11 +59,12 @@ options:
     type: float
     default: 0.0
   rollback:
-    description: Whether serials of zones may go back.
+    description:
+      - Whether serials of zones may go back, and zones be removed that are newer than what is promoted, or are many.
     type: bool
     default: false
   force:
-    description: Whether to promote at once, whatever the edges attest.
+    description: Whether to promote at once, whatever the edges attest, and though many zones be removed.
     type: bool
     default: false
   reason:

@@ -44,7 +44,7 @@ def fill(made: Service, hosts: int = 40) -> None:
         parsed = parse(zone_text("a.example", hosts, n))
         made.replace_zone(parsed.origin, parsed.rrsets, if_version=None, actor="test", force=True)
     made.delete_zone(names.from_text("gone.example."), if_version=None, actor="test", force=True)
-    made.attest("edge1", {"revision": 3})
+    made.attest("edge1", {"revision": 3, "zones": [{"name": "example.com.", "serial": 1}]})
 
 
 def create(made: Service, name: str, hosts: int, signed: bool = True) -> None:

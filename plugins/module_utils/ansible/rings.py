@@ -98,6 +98,7 @@ def _waits_already(client: Client, ring: str, wanted: Promote) -> bool:
         and wanted.revision in (None, found.get("revision"))
         and wanted.soak_seconds == found.get("soak_seconds")
         and wanted.source in (None, found.get("source"))
+        and wanted.rollback == found.get("rollback", wanted.rollback)
         and not (wanted.force or wanted.dry_run)
     )
 

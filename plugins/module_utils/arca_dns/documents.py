@@ -110,8 +110,13 @@ def restored_key(ring: str) -> str:
 
 
 def edge_key(edge: str) -> str:
-    """Key of an edge's latest attestation."""
+    """Key of an edge's latest attestation, without its zones."""
     return f"edge/{edge}"
+
+
+def edge_zones_key(edge: str = "") -> str:
+    """Key of the zones that an edge attested; without *edge* the prefix of all."""
+    return f"edge-zones/{edge}"
 
 
 @dataclass(frozen=True, slots=True)

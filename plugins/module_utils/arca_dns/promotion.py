@@ -4,20 +4,22 @@
 """Promotions: bringing what one ring has to the next, as soon as the gates are open, and going back.
 
 A promotion is a document of its ring. It waits until the edges of the ring before attest what is promoted, and for its
-soak time from then on; the controller that does the scheduled work completes it. An abort ends one that waits, and
-takes one back that is done, with a head of its own: a revision never goes back.
+soak time from then on; the controller that does the scheduled work completes it, and judges anew what it changes. What
+would take a ring back in time, or most of its zones away, is refused unless that is said. An abort ends a promotion
+that waits, and takes one back that is done, with a head of its own: a revision never goes back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 
 from .documents import PROMOTION, decode, utc
 from .errors import Conflict, InputError, NotFound, Place, PlanRefused, StaleVersion
 from .journal import entry_document
 from .publish.gates import Gates, blocked, ring_of
-from .publish.head import Head
+from .publish.head import Head, mass_removal
 from .publish.rings import Difference, Point, Ring, Rings
 from .store.base import Document, JsonObject, Store, Transaction, revision_of
 from .store.common import everything
@@ -34,7 +36,8 @@ class Promotion:
     """The latest promotion of *ring*: to what *source* had at *revision*. *state* is waiting, promoted or aborted.
 
     *head* is the revision that *ring* got by it, *previous* the one that it had; *blocked* says what a waiting one
-    waits for. *open_since* (unix seconds) is when the gates were found open. Other times are ISO 8601.
+    waits for, or why it has ended. *open_since* (unix seconds) is when the gates were found open. Other times are
+    ISO 8601. *rollback* is as in :class:`Wanted`.
     """
 
     ring: str
@@ -51,6 +54,7 @@ class Promotion:
     finished: str | None = None
     head: int | None = None
     previous: int | None = None
+    rollback: bool = False
 
     def to_json(self) -> JsonObject:
         """The promotion as callers see it."""
@@ -63,7 +67,8 @@ class Wanted:
     """What a caller asks for. *source* and *revision* default to the ring before and what it has now.
 
     *expected* is the revision of the ring's head that the caller has seen, if it says so. With *rollback* serials of
-    zones may go back; with *force* the gates are not looked at.
+    zones may go back, and zones be removed that are newer than what is promoted, or that are many. With *force* the
+    gates are not looked at, and many zones may be removed.
     """
 
     ring: str
@@ -96,6 +101,7 @@ class Outcome:
             "modified": found.changed,
             "removed": found.removed,
             "back": found.back,
+            "live": found.live,
             "zones": named,
         }
 
@@ -154,8 +160,8 @@ class Promotions:
     def promote(self, wanted: Wanted, actor: str, *, dry_run: bool = False) -> Outcome:
         """Bring a ring to what another has: at once if the gates are open, else when they are.
 
-        Raises :class:`NotFound`, :class:`InputError`, :class:`StaleVersion`, and :class:`PlanRefused` where serials
-        would go back.
+        Raises :class:`NotFound`, :class:`InputError`, :class:`StaleVersion`, and :class:`PlanRefused` where the ring
+        would go back in time, or lose most of its zones.
         """
         ring = self._rings.get(wanted.ring)
         if ring.before is None:
@@ -168,7 +174,7 @@ class Promotions:
             raise StaleVersion(f"ring {ring.name!r} is at revision {held}, not {wanted.expected}", str(held))
         point = self._rings.point(wanted.source or ring.before, wanted.revision)
         difference = self._rings.difference(ring, point)
-        _refuse_back(ring, difference, wanted)
+        _refuse(ring, point, difference, rollback=wanted.rollback, force=wanted.force)
         promotion = Promotion(
             ring.name,
             point.ring,
@@ -180,6 +186,7 @@ class Promotions:
             wanted.soak_seconds,
             wanted.failing_share,
             previous=held or None,
+            rollback=wanted.rollback,
         )
         if not dry_run and ring.head is not None and ring.head.catalog == point.catalog:
             return Outcome(replace(promotion, state="promoted", head=held), difference, changed=False)
@@ -217,23 +224,26 @@ class Promotions:
         """Scheduled work: complete what waits and whose gates are open now."""
         for document in everything(self._store, PROMOTION):
             promotion = _read(document)
-            if promotion.state != "waiting":
-                continue
-            judged = self._judged(promotion, force=False)
-            try:
-                if judged.blocked:
-                    if judged != promotion:
-                        self._note(judged, document)
-                    continue
-                ring = self._rings.get(promotion.ring)
-                point = self._rings.point(promotion.source, promotion.revision)
-                held = 0 if ring.head is None else ring.head.revision
-                self._complete(judged, document, point, promotion.actor, held)
-            except Conflict:
-                continue  # the ring has moved, or somebody aborts: the next round sees it
-            except NotFound as error:
-                ended = replace(judged, state="aborted", finished=utc(self._clock()), blocked=(error.message,))
-                self._note(ended, document, "ring.aborted", promotion.actor, error.message)
+            if promotion.state == "waiting":
+                with suppress(Conflict):  # the ring has moved, or somebody aborts: the next round sees it
+                    self._go_on(promotion, document)
+
+    def _go_on(self, promotion: Promotion, document: Document) -> None:
+        judged = self._judged(promotion, force=False)
+        if judged.blocked:
+            if judged != promotion:
+                self._note(judged, document)
+            return
+        try:
+            ring = self._rings.get(promotion.ring)
+            point = self._rings.point(promotion.source, promotion.revision)
+            # The ring has taken over what would have expired, and may be ahead of what it was when this was asked for.
+            _refuse(ring, point, self._rings.difference(ring, point), rollback=promotion.rollback)
+        except (NotFound, PlanRefused) as error:
+            ended = replace(judged, state="aborted", finished=utc(self._clock()), blocked=(error.message,))
+            self._note(ended, document, "ring.aborted", promotion.actor, error.message)
+            return
+        self._complete(judged, document, point, promotion.actor, 0 if ring.head is None else ring.head.revision)
 
     # -- inside -----------------------------------------------------------------------------
 
@@ -302,12 +312,28 @@ class Promotions:
         return entry_document(self._clock(), kind, actor, subject=promotion.ring, summary=summary, reason=reason)
 
 
-def _refuse_back(ring: Ring, difference: Difference, wanted: Wanted) -> None:
-    if difference.back and not wanted.rollback:
-        first = ", ".join(map(names.to_text, difference.names["back"]))
+def _refuse(ring: Ring, point: Point, difference: Difference, *, rollback: bool, force: bool = False) -> None:
+    """Raise :class:`PlanRefused` where *difference* is not what a promotion is for and nobody says that it is meant."""
+
+    def first(kind: str) -> str:
+        return ", ".join(map(names.to_text, difference.names[kind]))
+
+    if rollback:
+        return
+    if difference.back:
         raise PlanRefused(
-            f"ring {ring.name!r} would go back: {difference.back} zones would get an older serial ({first});"
+            f"ring {ring.name!r} would go back: {difference.back} zones would get an older serial ({first('back')});"
             " if this is meant, repeat it with rollback"
+        )
+    if difference.live:
+        raise PlanRefused(
+            f"ring {ring.name!r} would go back: {difference.live} zones would be removed that are newer than revision"
+            f" {point.revision} of ring {point.ring!r} ({first('live')}); if this is meant, repeat it with rollback"
+        )
+    if mass_removal(difference.held, difference.removed) and not force:
+        raise PlanRefused(
+            f"ring {ring.name!r} would lose {difference.removed} of {difference.held} zones ({first('removed')});"
+            " if this is meant, repeat it with rollback, or with force"
         )
 
 

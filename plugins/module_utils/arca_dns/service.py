@@ -20,6 +20,7 @@ from itertools import count, islice
 from typing import cast
 
 from . import deletion
+from .attestations import Attestations
 from .bulk import check_bulk, judge_all, merged, prepare_all
 from .collection import Collected, collect
 from .dnssec.keys import KeyRecord, ds_rdata
@@ -35,7 +36,6 @@ from .documents import (
     ZoneSettings,
     decode,
     deleted_key,
-    edge_key,
     head_history_key,
     head_key,
     utc,
@@ -204,7 +204,8 @@ class Service:
             clock=clock,
             blobs=self._cache.open,
         )
-        self.promotions = Promotions(self._store, self.rings, self.edges, clock, attestation_timeout)
+        self._attestations = Attestations(self._store, clock, attestation_timeout)
+        self.promotions = Promotions(self._store, self.rings, self._attestations.small, clock, attestation_timeout)
         self._attestation_timeout = attestation_timeout
         self.sites = Sites(self._store, clock, minimum_sites, attestation_timeout)
         self._planner = Planner(store, keystore, self.publisher, self._policy, checks, clock, limits or Limits())
@@ -547,10 +548,7 @@ class Service:
 
     def edge(self, name: str) -> JsonObject:
         """The latest attestation of an edge. Raises ``NotFound``."""
-        document = self._store.get(edge_key(name))
-        if document is None:
-            raise NotFound(f"edge {name!r} has attested nothing")
-        return document.value
+        return self._attestations.of(name)
 
     def head(self, ring: str | None = None) -> SignedHead:
         """The current signed head, by default of the first ring.
@@ -627,13 +625,16 @@ class Service:
         return {"ring": ring, "current_head": current, "behind": behind, "behind_since": since, "problems": reasons}
 
     def attest(self, edge: str, report: JsonObject) -> None:
-        """Keep what *edge* says it serves."""
-        value: JsonObject = {**report, "edge": edge, "received": utc(self._clock())}
-        self._store.commit(Transaction(writes={edge_key(edge): value}))
+        """Keep what *edge* says it serves, unless something newer is held. Raises ``Conflict``."""
+        self._attestations.keep(edge, report)
 
     def edges(self) -> list[JsonObject]:
         """The latest attestation of each edge."""
-        return [document.value for document in everything(self._store, "edge/")]
+        return self._attestations.all()
+
+    def edges_in_short(self) -> list[JsonObject]:
+        """The same without zones, which may be very many."""
+        return self._attestations.small()
 
     def imports(self) -> list[JsonObject]:
         """Reports on zone files that people pushed to Git: those that wait, and those that were refused."""

@@ -5,17 +5,20 @@
 
 A document per prefix names who holds one, and every grant depends on it: of two edges that ask at the same time the
 second is counted without the first. An edge counts as left if it announces the prefix the normal way, holds no lease,
-and has said so just now: where what was heard is older than the wish, all edges are called to attest (the roll call, of
-which controllers tell them in their long polls), and the wish waits for their answers. So an edge that lost its power a
-moment ago is no spare, and neither is one whose checks fail. Failures need no lease; they only leave less to grant.
+and has said so since the wish came: all edges are called to attest (the roll call, of which controllers tell them in
+their long polls), and the wish waits for their answers. A call has a number, which attestations repeat, so that no
+clock has a say in what is an answer. So an edge that lost its power before the wish is no spare, and neither is one
+whose checks fail. Failures need no lease; they only leave less to grant. Who holds a lease to degrade asks anew to
+drain; where that is refused, it keeps what it has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_network
 
-from .documents import ROLL_CALL, SITES, edge_key, moment, utc
+from .documents import ROLL_CALL, SITES, edge_key, edge_zones_key, moment, utc
 from .edge_files import Lease, Wish
 from .errors import Conflict, InputError, NotFound, Place
 from .publish.gates import age_of
@@ -24,10 +27,21 @@ from .store.common import everything
 
 _ATTEMPTS = 20
 _NAMED = 5
-#: What an edge said so long before a wish counts as an answer to it.
+#: What an edge said so long before a wish counts as an answer to it, if its agent does not repeat numbers of calls.
 _RECENT_SECONDS = 5.0
 #: Within which an edge that is there answers a call, and after which it is called again.
 _ANSWER_SECONDS, _CALL_AGAIN_SECONDS = 15.0, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Since when a wish waits (unix seconds), and the latest call there was then, if that was noted."""
+
+    since: float
+    call: int | None
+
+
+_NOT_YET = _Wait(float("-inf"), None)
 
 
 class Sites:
@@ -54,7 +68,8 @@ class Sites:
             prefix = document.key.removeprefix(SITES)
             if prefix not in wishes and (edge in _holders(document) or edge in _asked(document)):
                 self._give_back(prefix, edge)
-        return [self._ask(edge, prefix, wish) for prefix, wish in wishes.items()]
+        call = self.called()
+        return [self._ask(edge, prefix, wish, call) for prefix, wish in wishes.items()]
 
     def forget(self, edge: str) -> None:
         """Remove an edge that is gone for good: its attestation and its leases. Raises :class:`NotFound`."""
@@ -62,7 +77,7 @@ class Sites:
         if document is None:
             raise NotFound(f"edge {edge!r} has attested nothing")
         self.ask(edge, {})
-        self._store.commit(Transaction(deletes=[edge_key(edge)]))
+        self._store.commit(Transaction(deletes=[edge_key(edge), edge_zones_key(edge)]))
 
     def holders(self) -> dict[str, dict[str, str]]:
         """Who holds leases: by prefix the edges and what for."""
@@ -74,22 +89,24 @@ class Sites:
         document = self._store.get(ROLL_CALL)
         return 0 if document is None else document.revision
 
-    def _ask(self, edge: str, prefix: str, wish: Wish) -> Lease:
+    def _ask(self, edge: str, prefix: str, wish: Wish, call: int) -> Lease:
+        """The answer to one wish, before which the latest roll call was *call*."""
         for _attempt in range(_ATTEMPTS):
             document = self._store.get(SITES + prefix)
             holders, asked = _holders(document), _asked(document)
-            if holders.get(edge) == wish:
+            held = holders.get(edge)
+            if held == wish and edge not in asked:
                 return Lease(prefix, wish, granted=True)
-            if edge not in holders:
+            if held not in (wish, "drain"):
                 now = self._clock()
-                since = asked.get(edge, float("-inf"))
-                if new := not 0 <= now - since <= _CALL_AGAIN_SECONDS:
-                    since = now
-                left, silent, others = self._left(edge, prefix, holders, since)
+                wait = asked.get(edge, _NOT_YET)
+                if new := not 0 <= now - wait.since <= _CALL_AGAIN_SECONDS:
+                    wait = _Wait(now, call)
+                left, silent, others = self._left(edge, prefix, holders, wait)
                 if len(left) < self._minimum:
-                    if len(left) + len(silent) < self._minimum or now - since > _ANSWER_SECONDS:
+                    if len(left) + len(silent) < self._minimum or now - wait.since > _ANSWER_SECONDS:
                         others += silent
-                    elif not new or self._write(document, prefix, holders, {**asked, edge: since}, call=True):
+                    elif not new or self._write(document, prefix, holders, {**asked, edge: wait}, after=call):
                         return Lease(prefix, wish, granted=False, reason=_waiting(silent), pending=True)
                     else:
                         continue
@@ -113,13 +130,18 @@ class Sites:
         document: Document | None,
         prefix: str,
         holders: Mapping[str, str],
-        asked: Mapping[str, float],
+        asked: Mapping[str, _Wait],
         *,
-        call: bool = False,
+        after: int | None = None,
     ) -> bool:
-        since: JsonObject = {edge: utc(at) for edge, at in asked.items()}
-        writes: dict[str, JsonObject] = {SITES + prefix: {"holders": dict(holders), "asked": since}}
-        if call:
+        """Whether it was written; with a call to all edges, unless there was one *after* that one already."""
+        value: JsonObject = {
+            "holders": dict(holders),
+            "asked": {edge: utc(wait.since) for edge, wait in asked.items()},
+            "calls": {edge: wait.call for edge, wait in asked.items()},
+        }
+        writes: dict[str, JsonObject] = {SITES + prefix: value}
+        if after is not None and self.called() == after:
             writes[ROLL_CALL] = {"for": prefix, "called": utc(self._clock())}
         try:
             self._store.commit(Transaction({SITES + prefix: revision_of(document)}, writes))
@@ -128,9 +150,9 @@ class Sites:
         return True
 
     def _left(
-        self, edge: str, prefix: str, holders: Mapping[str, str], since: float
+        self, edge: str, prefix: str, holders: Mapping[str, str], wait: _Wait
     ) -> tuple[list[str], list[str], list[str]]:
-        """The other edges that go on announcing *prefix*: those that said so after *since*, and those that did before.
+        """The other edges that go on announcing *prefix*: those that said so during *wait*, and those that did before.
 
         The third is why each of the rest does not count.
         """
@@ -138,7 +160,9 @@ class Sites:
         silent: list[str] = []
         others: list[str] = []
         now = self._clock()
-        for document in everything(self._store, edge_key("")):
+        documents = list(everything(self._store, edge_key("")))
+        called = self.called()
+        for document in documents:
             name, report = document.key.removeprefix(edge_key("")), document.value
             if name == edge or not _serves(report, prefix):
                 continue
@@ -150,7 +174,7 @@ class Sites:
                 others.append(f"{name} does not announce it the normal way")
             elif _fails(report, prefix):
                 others.append(f"{name} fails its own checks")
-            elif age > now - since + _RECENT_SECONDS:
+            elif not _answers(report, age, wait, called, now):
                 silent.append(_last_heard(name, report))
             else:
                 left.append(name)
@@ -176,10 +200,28 @@ def _holders(document: Document | None) -> dict[str, str]:
     return {str(edge): str(wish) for edge, wish in holders.items()} if isinstance(holders, dict) else {}
 
 
-def _asked(document: Document | None) -> dict[str, float]:
-    """Since when edges wait for an answer (unix seconds)."""
-    asked = None if document is None else document.value.get("asked")
-    return {str(edge): moment(str(at)) for edge, at in asked.items()} if isinstance(asked, dict) else {}
+def _asked(document: Document | None) -> dict[str, _Wait]:
+    """Which edges wait for an answer."""
+    asked, calls = (None if document is None else document.value.get(name) for name in ("asked", "calls"))
+    if not isinstance(asked, dict):
+        return {}
+    numbers = calls if isinstance(calls, dict) else {}
+    return {str(edge): _Wait(moment(str(at)), _number(numbers.get(edge))) for edge, at in asked.items()}
+
+
+def _answers(report: Mapping[str, Json], age: float, wait: _Wait, called: int, now: float) -> bool:
+    """Whether *report*, which is *age* seconds old, was made during *wait*; *called* is the latest call there was.
+
+    Numbers decide where there are any; a higher one than *called* is of another store, before its content was moved.
+    """
+    number = _number(report.get("called"))
+    if number is None or wait.call is None:
+        return age <= now - wait.since + _RECENT_SECONDS
+    return wait.call < number <= called
+
+
+def _number(value: Json) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _health(report: Mapping[str, Json], prefix: str) -> Mapping[str, Json] | None:

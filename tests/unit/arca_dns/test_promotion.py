@@ -16,7 +16,7 @@ from arca_dns.journal import Entry, Journal
 from arca_dns.promotion import Promotion, Wanted
 from arca_dns.publish.head import HeadKey
 from arca_dns.service import Service
-from arca_dns.store.base import Json
+from arca_dns.store.base import Json, Transaction
 from arca_dns.store.memory import MemoryStore
 from arca_dns.zone import names, rr
 from arca_dns.zone.changes import Change
@@ -24,7 +24,7 @@ from arca_dns.zone.text import parse
 from clock import Clock
 
 ZONE = names.from_text("example.com.")
-TEXT = "$ORIGIN example.com.\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
+OTHER = names.from_text("other.example.")
 KEY = HeadKey.generate()
 
 
@@ -36,10 +36,19 @@ def clock() -> Clock:
 @pytest.fixture
 def service(clock: Clock) -> Service:
     made = Service(MemoryStore(clock=clock), MemoryKeyStore(), KEY, clock=clock, rings=("canary", "stable"))
-    made.create_zone(ZONE, parse(TEXT).rrsets, actor="test")
+    create(made)
     made.maintain()
     change(made, 1)
     return made
+
+
+def create(service: Service, zone: bytes = ZONE) -> None:
+    text = f"$ORIGIN {names.to_text(zone)}\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
+    service.create_zone(zone, parse(text).rrsets, actor="test")
+
+
+def delete(service: Service, zone: bytes = ZONE) -> None:
+    service.delete_zone(zone, if_version=None, actor="test", force=True)
 
 
 def change(service: Service, address: int) -> None:
@@ -122,6 +131,13 @@ def test_an_edge_that_was_not_heard_of_for_long_blocks_until_it_is_forgotten(ser
     service.sites.forget("gone")
     service.promotions.step()
     assert service.promotions.get("stable").state == "promoted"  # type: ignore[union-attr]
+
+
+def test_an_edge_that_is_heard_of_in_the_future_blocks(service: Service, clock: Clock) -> None:
+    clock.now += 60
+    attest(service)
+    clock.now -= 60
+    assert f"(it is {utc(clock.now)} now)" in promote(service).blocked[0]
 
 
 def test_it_soaks_and_begins_anew_after_a_failure(service: Service, clock: Clock) -> None:
@@ -215,6 +231,93 @@ def test_serials_go_back_only_if_that_is_said(service: Service) -> None:
     with pytest.raises(PlanRefused, match=r"1 zones would get an older serial \(example.com.\)"):
         promote(service, source="stable", revision=old, force=True)
     assert promote(service, source="stable", revision=old, force=True, rollback=True).state == "promoted"
+
+
+def test_zones_that_are_newer_than_what_is_promoted_go_only_if_that_is_said(service: Service) -> None:
+    old = revision(service, "canary")
+    create(service, OTHER)
+    promote(service, force=True)
+    before = revision(service, "stable")
+    for more in ({}, {"source": "canary", "force": True}):
+        with pytest.raises(
+            PlanRefused, match=rf"1 zones would be removed that are newer than revision {old} of ring 'canary' \(other"
+        ):
+            promote(service, revision=old, **more)
+    assert revision(service, "stable") == before
+    done = promote(service, revision=old, rollback=True, force=True)
+    assert (done.state, done.rollback) == ("promoted", True)
+    assert service.rings.zones(service.rings.get("stable")) == 1
+
+
+def test_a_ring_does_not_lose_zones_by_what_it_had_before(service: Service) -> None:
+    promote(service, force=True)
+    old = revision(service, "stable")
+    create(service, OTHER)
+    promote(service, force=True)
+    with pytest.raises(PlanRefused, match=f"newer than revision {old} of ring 'stable'"):
+        promote(service, source="stable", revision=old, force=True)
+
+
+def test_zones_that_were_deleted_go_though_the_ring_between_has_them(clock: Clock) -> None:
+    service = Service(MemoryStore(clock=clock), MemoryKeyStore(), KEY, clock=clock, rings=("canary", "beta", "stable"))
+    for zone in (ZONE, OTHER):
+        create(service, zone)
+    service.maintain()
+    delete(service, OTHER)
+    old = revision(service, "beta")
+    attest(service)
+    assert promote(service, source="canary").state == "promoted"
+    assert service.rings.zones(service.rings.get("stable")) == 1
+    assert revision(service, "beta") == old
+
+
+def test_most_zones_of_a_ring_go_only_if_that_is_said(service: Service) -> None:
+    delete(service)
+    attest(service)
+    before = revision(service, "stable")
+    with pytest.raises(PlanRefused, match=r"ring 'stable' would lose 1 of 1 zones \(example.com.\)"):
+        promote(service)
+    assert revision(service, "stable") == before
+    assert promote(service, force=True, dry_run=True).state == "waiting"
+    assert promote(service, rollback=True).state == "promoted"
+
+
+def overtaken(service: Service, **wanted: object) -> Promotion:
+    """A promotion that waited while the ring took over what is newer, and whose gates are open now."""
+    waiting = promote(service, **wanted)
+    assert waiting.state == "waiting"
+    change(service, 9)
+    service.rings.move("stable", service.rings.point("canary"))
+    attest(service)
+    service.promotions.step()
+    found = service.promotions.get("stable")
+    assert found is not None
+    assert found.revision == waiting.revision
+    return found
+
+
+def test_what_was_overtaken_while_it_waited_ends_with_its_reason(service: Service, clock: Clock) -> None:
+    ended = overtaken(service)
+    assert ended.state == "aborted"
+    assert ended.finished is not None
+    assert "1 zones would get an older serial (example.com.)" in ended.blocked[0]
+    assert service.rings.get("stable").head.catalog == service.rings.get("canary").head.catalog  # type: ignore[union-attr]
+    assert kinds(service, clock) == [("ring.aborted", "kim"), ("ring.promotion", "kim")]
+
+
+def test_what_was_overtaken_while_it_waited_goes_on_if_that_was_said(service: Service) -> None:
+    assert overtaken(service, rollback=True).state == "promoted"
+
+
+def test_a_promotion_that_an_earlier_version_left_waiting_goes_on(service: Service) -> None:
+    promote(service)
+    document = service.store.get("promotion/stable")
+    assert document is not None
+    value = {name: member for name, member in document.value.items() if name != "rollback"}
+    service.store.commit(Transaction(writes={document.key: value}))
+    attest(service)
+    service.promotions.step()
+    assert service.promotions.get("stable").state == "promoted"  # type: ignore[union-attr]
 
 
 def test_who_has_seen_another_head_is_refused(service: Service) -> None:

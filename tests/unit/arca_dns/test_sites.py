@@ -28,13 +28,22 @@ class World:
         self.store = MemoryStore()
         self.sites = Sites(self.store, self.clock, minimum, FRESH)
 
-    def attest(self, edge: str, mode: str = "announced", prefix: str = PREFIX, *, condition: str = "healthy") -> None:
+    def attest(
+        self,
+        edge: str,
+        mode: str = "announced",
+        prefix: str = PREFIX,
+        *,
+        condition: str = "healthy",
+        called: int | None = None,
+    ) -> None:
         announced: list[Json] = [] if mode == "withdrawn" else [prefix]
         value: dict[str, Json] = {
             "edge": edge,
             "received": utc(self.clock.now),
             "announced": announced,
             "health": [{"prefix": prefix, "mode": mode, "condition": condition}],
+            **({} if called is None else {"called": called}),
         }
         self.store.commit(Transaction(writes={edge_key(edge): value}))
 
@@ -71,6 +80,40 @@ def test_of_two_edges_one_gets_it_and_the_other_when_it_is_given_back() -> None:
     assert world.granted("edge1", "degrade"), "and may do less"
     world.ask("edge1", None)
     assert world.granted("edge2")
+
+
+def test_who_is_degraded_drains_only_if_there_is_a_spare_still() -> None:
+    world = World()
+    world.attest("edge1")
+    world.attest("edge2")
+    assert world.granted("edge1", "degrade")
+    world.attest("edge1", "degraded")
+    world.attest("edge2", "withdrawn", condition="failed")
+    refused = world.ask("edge1", "drain")
+    assert refused is not None
+    assert (refused.granted, refused.pending) == (False, False)
+    assert world.sites.holders() == {PREFIX: {"edge1": "degrade"}}, "it keeps what it has"
+    world.attest("edge2")
+    assert world.granted("edge1", "drain")
+    world.attest("edge2", "withdrawn", condition="failed")
+    assert world.granted("edge1", "degrade"), "less than it has needs no spare"
+
+
+def test_who_is_degraded_stays_so_while_other_edges_are_called() -> None:
+    world = World()
+    world.attest("edge1")
+    world.attest("edge2")
+    assert world.granted("edge1", "degrade")
+    world.clock.now += 60
+    waits = world.ask("edge1", "drain")
+    assert waits is not None
+    assert waits.pending
+    assert world.granted("edge1", "degrade")
+    world.attest("edge2")
+    world.clock.now += 10
+    again = world.ask("edge1", "drain")
+    assert again is not None
+    assert again.pending, "a wish that was taken back meanwhile waits anew"
 
 
 @pytest.mark.parametrize("mode", ["withdrawn", "degraded", "draining"])
@@ -144,6 +187,85 @@ def test_an_edge_that_does_not_answer_the_call_is_no_spare_until_it_does() -> No
     assert world.granted("edge1")
 
 
+def test_an_edge_that_spoke_just_before_the_wish_is_no_spare_until_it_answers_the_call() -> None:
+    world = World()
+    world.attest("edge2", called=world.sites.called())
+    first = world.ask("edge1")
+    assert first is not None
+    assert first.pending
+    world.clock.now += 2
+    world.attest("edge2", called=0)
+    again = world.ask("edge1")
+    assert again is not None
+    assert again.pending, "it has not heard of the call"
+    world.attest("edge2", called=world.sites.called())
+    assert world.granted("edge1")
+
+
+def test_an_answer_to_an_earlier_call_is_none() -> None:
+    world = World()
+    world.attest("edge2", called=0)
+    world.ask("edge3")
+    answered = world.sites.called()
+    assert answered > 0
+    world.attest("edge2", called=answered)
+    first = world.ask("edge1")
+    assert first is not None
+    assert first.pending
+    assert world.sites.called() > answered
+
+
+def test_whether_a_call_was_answered_does_not_depend_on_clocks() -> None:
+    world = World()
+    world.attest("edge2", called=0)
+    world.ask("edge1")
+    world.clock.now -= 100  # the controller that hears the answer has another time
+    world.attest("edge2", called=world.sites.called())
+    world.clock.now += 100
+    assert world.granted("edge1")
+
+
+def test_the_number_of_a_call_of_another_store_is_no_answer() -> None:
+    world = World()
+    world.attest("edge2", called=1_000_000)
+    first = world.ask("edge1")
+    assert first is not None
+    assert first.pending
+
+
+def test_edges_are_called_once_for_all_prefixes_of_a_wish() -> None:
+    world = World()
+    other = "2001:db8::53/128"
+    world.attest("edge2", called=0)
+    world.attest("edge3", prefix=other, called=0)
+    wishes: dict[str, Wish] = {PREFIX: "drain", other: "drain"}
+    assert [lease.pending for lease in world.sites.ask("edge1", wishes)] == [True, True]
+    called = world.sites.called()
+    first = world.store.get(f"sites/{PREFIX}")
+    assert first is not None
+    assert first.revision == called, "the second one called nobody"
+    world.attest("edge2", called=called)
+    world.attest("edge3", prefix=other, called=called)
+    assert [lease.granted for lease in world.sites.ask("edge1", wishes)] == [True, True]
+
+
+@pytest.mark.parametrize(("ahead", "counts"), [(3, True), (8, False)])
+def test_an_attestation_from_the_future_counts_only_if_clocks_may_differ_so_much(ahead: int, counts: bool) -> None:
+    world = World()
+    world.clock.now += ahead
+    world.attest("edge2")
+    world.clock.now -= ahead
+    assert world.granted("edge1") is counts
+
+
+def test_a_wish_that_waits_since_an_earlier_version_goes_by_times() -> None:
+    world = World()
+    asked: dict[str, Json] = {"edge1": utc(world.clock.now - 10)}
+    world.store.commit(Transaction(writes={f"sites/{PREFIX}": {"holders": {}, "asked": asked}}))
+    world.attest("edge2", called=0)
+    assert world.granted("edge1")
+
+
 def test_nobody_is_called_where_no_answer_could_help() -> None:
     world = World()
     world.attest("edge2", "withdrawn")
@@ -211,20 +333,37 @@ EDGES = ("edge1", "edge2", "edge3", "edge4")
 
 @given(
     st.integers(1, 3),
-    st.lists(st.tuples(st.sampled_from(EDGES), st.sampled_from(["drain", "degrade", None, "attest"])), max_size=40),
+    st.lists(
+        st.tuples(st.sampled_from(EDGES), st.sampled_from(["drain", "degrade", None, "attest", "fail", "recover"])),
+        max_size=40,
+    ),
 )
-def test_enough_edges_go_on_announcing(minimum: int, steps: list[tuple[str, Wish | None]]) -> None:
+def test_enough_edges_go_on_announcing(minimum: int, steps: list[tuple[str, str | None]]) -> None:
     world = World(minimum)
-    modes = dict.fromkeys(EDGES, "announced")
+    held: dict[str, str | None] = dict.fromkeys(EDGES)
+    failed: set[str] = set()
+
+    def attest(edge: str) -> None:
+        mode = "withdrawn" if edge in failed or held[edge] == "drain" else "degraded" if held[edge] else "announced"
+        world.attest(edge, mode, condition="failed" if edge in failed else "healthy")
+
+    def takes_more(edge: str, wish: str) -> bool:
+        return held[edge] is None or (held[edge], wish) == ("degrade", "drain")
+
     for edge in EDGES:
-        world.attest(edge)
-    for edge, wish in steps:
-        if wish == "attest":  # type: ignore[comparison-overlap]
-            world.attest(edge, modes[edge])
-            continue
-        granted = world.granted(edge, wish)
-        if wish is None:
-            modes[edge] = "announced"
-        elif granted:
-            modes[edge] = "withdrawn" if wish == "drain" else "degraded"
-        assert list(modes.values()).count("announced") >= minimum
+        attest(edge)
+    for edge, step in steps:
+        if step == "attest":
+            attest(edge)
+        elif step == "fail" or step == "recover":
+            (failed.add if step == "fail" else failed.discard)(edge)
+            attest(edge)
+        elif step is None:
+            world.granted(edge, None)
+            held[edge] = None
+        elif world.granted(edge, "drain" if step == "drain" else "degrade"):
+            left = [other for other in EDGES if other != edge and other not in failed and held[other] is None]
+            assert len(left) >= minimum or not takes_more(edge, step)
+            held[edge] = step
+        assert sum(one is None for one in held.values()) >= minimum
+        assert world.sites.holders().get(PREFIX, {}) == {one: wish for one, wish in held.items() if wish}

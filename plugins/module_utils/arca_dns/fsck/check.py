@@ -26,7 +26,7 @@ from .trees import Trees, Wanted
 
 #: What else a store holds. Git keeps reports on pushed files below ``import/``.
 _OTHERS = (
-    *("restored/", "edge/", "import/", "lease/", "keys/", "keyring", "served/", HEADS_OF_THE_PAST),
+    *("restored/", "edge/", "edge-zones/", "import/", "lease/", "keys/", "keyring", "served/", HEADS_OF_THE_PAST),
     *(API_KEY, API_KEY_USED, JOURNAL, IDEMPOTENCY, PROMOTION, SITES, ROLL_CALL),
 )
 _SEEN = (*(f"{kind}/" for kind in (*SINGLE, *MANY)), "head/", marker.PREFIX)  # or not to be looked at

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from ..documents import moment
+from ..documents import moment, utc
 from ..store.base import Json
 from .head import DEFAULT_RING
 
 _NAMED = 3
+#: How far the clocks of controllers may be apart.
+_AHEAD_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,12 @@ def ring_of(report: Mapping[str, Json]) -> str:
 
 
 def age_of(report: Mapping[str, Json], now: float) -> float:
-    """Seconds since *report* was received."""
+    """Seconds since *report* was received; for ever if that is not known, or is yet to come."""
     try:
-        return max(0.0, now - moment(str(report.get("received"))))
+        age = now - moment(str(report.get("received")))
     except ValueError:
         return float("inf")
+    return max(0.0, age) if age >= -_AHEAD_SECONDS else float("inf")
 
 
 def blocked(reports: Iterable[Mapping[str, Json]], ring: str, revision: int, gates: Gates, now: float) -> list[str]:
@@ -50,7 +53,8 @@ def against(report: Mapping[str, Json], revision: int, gates: Gates, now: float)
     edge = f"edge {report.get('edge')}"
     age = age_of(report, now)
     if age > gates.fresh_seconds:
-        yield f"{edge} was last heard of at {report.get('received')}; if it is gone for good, delete it"
+        heard = f"{edge} was last heard of at {report.get('received')} (it is {utc(now)} now)"
+        yield f"{heard}; if it is gone for good, delete it"
         return
     head = report.get("head")
     if not isinstance(head, int) or head < revision:
@@ -62,13 +66,13 @@ def against(report: Mapping[str, Json], revision: int, gates: Gates, now: float)
 
 
 def _failing(edge: str, report: Mapping[str, Json], gates: Gates) -> Iterator[str]:
-    failures, zones = report.get("failures"), report.get("zones")
+    failures, zones, served = report.get("failures"), report.get("zones"), report.get("zone_count")
     failing = failures if isinstance(failures, list) else []
-    served = zones if isinstance(zones, list) else []
-    share = len(failing) / max(len(served), len(failing), 1)
-    if share > gates.failing_share:
+    if not isinstance(served, int):
+        served = len(zones) if isinstance(zones, list) else 0
+    if len(failing) / max(served, len(failing), 1) > gates.failing_share:
         first = [f"{one.get('name')}: {one.get('reason')}" for one in failing[:_NAMED] if isinstance(one, dict)]
-        yield f"{edge} does not serve {len(failing)} of {max(len(served), len(failing))} zones ({'; '.join(first)})"
+        yield f"{edge} does not serve {len(failing)} of {max(served, len(failing))} zones ({'; '.join(first)})"
 
 
 def _unhealthy(edge: str, report: Mapping[str, Json]) -> Iterator[str]:

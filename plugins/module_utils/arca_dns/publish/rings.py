@@ -75,12 +75,17 @@ class Point:
 
 @dataclass(slots=True)
 class Difference:
-    """What a move changes: how many zones, the first names of each kind, and those whose serial goes back."""
+    """What a move changes of *held* zones: how many, the first names of each kind, and those whose serial goes back.
 
+    *live* are the removed ones that the ring has still that the move takes from: what is promoted is older than they.
+    """
+
+    held: int = 0
     added: int = 0
     changed: int = 0
     removed: int = 0
     back: int = 0
+    live: int = 0
     names: dict[str, list[bytes]] = field(default_factory=dict)
 
     def note(self, before: Entry | None, after: Entry | None) -> None:
@@ -92,6 +97,11 @@ class Difference:
         if before is not None and after is not None and serial_newer(before.serial, after.serial):
             self.back += 1
             self._name("back", entry.zone)
+
+    def note_live(self, zone: bytes) -> None:
+        """Count one that is removed although it lives."""
+        self.live += 1
+        self._name("live", zone)
 
     def _name(self, kind: str, zone: bytes) -> None:
         named = self.names.setdefault(kind, [])
@@ -197,11 +207,21 @@ class Rings:
     def difference(self, ring: Ring, point: Point) -> Difference:
         """What moving *ring* to *point* would change."""
         blobs = self._blobs()
-        found = Difference()
         old = self._catalog(None if ring.head is None else ring.head.catalog, blobs)
+        source = self._catalog(self._current(ring, point), blobs)
+        found = Difference(len(old))
         for before, after in old.diff(self._catalog(point.catalog, blobs)):
             found.note(before, after)
+            if before is not None and after is None and source.get(before.zone) is not None:
+                found.note_live(before.zone)
         return found
+
+    def _current(self, ring: Ring, point: Point) -> str | None:
+        """The catalog that is there now where *point* is from; for one of *ring* or behind it, in the ring before."""
+        ahead = self.names.index(point.ring) < self.names.index(ring.name)
+        name = point.ring if ahead else ring.before
+        head = None if name is None else self.get(name).head
+        return None if head is None else head.catalog
 
     def differs(self, ring: Ring, limit: int) -> int | None:
         """In how many zones *ring* differs from the ring before, at most *limit*; ``None`` for the first one."""

@@ -162,8 +162,12 @@ class Controllers:
                     yield head[:32].hex(), data
 
     async def attest(self, edge: str, report: JsonObject) -> None:
-        """Say what this edge serves, to any controller that listens. Raises :class:`Unreachable`."""
-        await self._put(f"/edges/{quote(edge, safe='')}/attestation", report, _TIMEOUT)
+        """Say what this edge serves, and the latest roll call that it heard of, to any controller that listens.
+
+        Raises :class:`Unreachable`.
+        """
+        heard: JsonObject = {} if self._call is None else {"called": int(self._call)}
+        await self._put(f"/edges/{quote(edge, safe='')}/attestation", report | heard, _TIMEOUT)
 
     async def lease(self, edge: str, wishes: JsonObject) -> bytes:
         """Say what this edge wishes, all of it, to any controller that listens; returns the answer as it came.

@@ -130,7 +130,7 @@ def create_app(config: ControllerConfig, service: Service, *, clock: Callable[[]
     app.include_router(operations.root)
     app.include_router(api_router())
     problem.install(app)
-    metrics.watch_edges(service.edges)
+    metrics.watch_edges(service.edges_in_short)
     # The last one added is the first that a request meets.
     app.add_middleware(Idempotency, answers=kept)
     app.add_middleware(BodyLimit, limit=config.api.body_limit, seconds=config.api.body_timeout)

@@ -457,11 +457,12 @@ class PromotionState(_Given):
     requested: str
     soak_seconds: int
     failing_share: float
-    blocked: list[str] = Field(description="What it waits for.")
+    blocked: list[str] = Field(description="What it waits for, or why it has ended by itself.")
     open_since: str | None = Field(description="Since when the edges of the ring before attest it without failures.")
     finished: str | None
     head: int | None = Field(description="The revision that the ring got by it.")
     previous: int | None = Field(description="The revision that the ring had before.")
+    rollback: bool = Field(description="Whether serials may go back, and newer zones or many be removed.")
 
 
 class Ring(_Given):
@@ -492,8 +493,10 @@ class PromoteIn(_Sent):
     revision: int | None = Field(None, ge=1, description="What that ring had then; absent: what it has.")
     soak_seconds: int = Field(0, ge=0, le=72000, description="How long the ring before must have served it well.")
     failing_share: float = Field(0.0, ge=0, le=1, description="The share of an edge's zones that may fail.")
-    rollback: bool = Field(False, description="Let serials of zones go back.")
-    force: bool = Field(False, description="Promote at once, whatever the edges attest.")
+    rollback: bool = Field(
+        False, description="Let serials of zones go back, and zones be removed that are newer than this, or many."
+    )
+    force: bool = Field(False, description="Promote at once, whatever the edges attest, though many zones be removed.")
 
 
 class RingMove(_Given):
@@ -505,6 +508,7 @@ class RingMove(_Given):
     modified: int
     removed: int
     back: int = Field(description="Zones whose serial goes back.")
+    live: int = Field(description="Removed zones that are newer than what is promoted.")
     zones: dict[str, list[str]]
 
 

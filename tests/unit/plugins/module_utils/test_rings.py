@@ -92,6 +92,13 @@ def test_a_task_that_is_run_again_does_not_soak_anew():
     assert client.asked == []
 
 
+def test_one_that_may_go_back_replaces_the_one_that_waits_and_may_not():
+    client = FakeClient("waiting", ["promoted"])
+    client.states = [{"state": "waiting", "blocked": [], "soak_seconds": 0, "rollback": False}, "promoted"]
+    assert bring(client, rollback=True)["changed"]
+    assert client.asked == [("stable", Promote(rollback=True))]
+
+
 def test_a_ring_that_is_none_is_said():
     with pytest.raises(NotFound, match="no ring 'beta'"):
         bring(FakeClient("waiting"), ring="beta")

@@ -47,7 +47,9 @@ def promote(
     ] = 0.0,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is done.")] = False,
     timeout: Annotated[int, typer.Option("--timeout", min=1, help="Wait at most so many seconds.")] = 3600,
-    rollback: Annotated[bool, typer.Option("--rollback", help="Let serials of zones go back.")] = False,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Let serials of zones go back, and newer zones or many be removed.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="At once, whatever the edges attest.")] = False,
     reason: Why = "",
     dry_run: DryRun = False,

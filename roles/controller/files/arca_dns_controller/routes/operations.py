@@ -49,7 +49,7 @@ def status(_principal: Reader, context: Ctx) -> Response:
             "head_issued": head and utc(head.issued),
             "head_expires": head and utc(head.expires),
             "head_public_key": context.service.head_public_key,
-            "edges": len(context.service.edges()),
+            "edges": len(context.service.edges_in_short()),
             "leader": leader
             and {
                 "instance": leader.holder,
