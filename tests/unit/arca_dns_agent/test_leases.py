@@ -112,6 +112,34 @@ def test_while_other_edges_are_asked_it_asks_at_each_look(edge: Edge) -> None:
     assert edge.held() == [("drain", True)]
 
 
+def test_that_nothing_is_wished_is_said_again_every_minute(edge: Edge) -> None:
+    edge.wish(a=None)
+    edge.steps(130)
+    assert edge.world.wished == [[]] * 3, "a stalled controller may commit late what was wished before"
+
+
+def test_a_lease_whose_answer_was_lost_is_given_back(edge: Edge) -> None:
+    edge.wish(a=None)
+    edge.steps()
+    edge.world.tamper = lambda _path, _body: b"cut off"
+    edge.wish(a="drain")
+    edge.steps()
+    edge.world.tamper = lambda _path, body: body
+    edge.wish(a=None)
+    edge.steps(3)
+    assert edge.world.wished[1:] == [[{"prefix": A, "wish": "drain"}], []]
+
+
+def test_a_lease_whose_answer_was_lost_is_given_back_though_the_health_check_is_gone(edge: Edge) -> None:
+    edge.world.tamper = lambda _path, _body: b"cut off"
+    edge.wish(a="drain")
+    edge.steps()
+    edge.world.tamper = lambda _path, body: body
+    edge.health.unlink()
+    edge.steps(3)
+    assert edge.world.wished[-1] == []
+
+
 def test_all_wishes_are_said_whenever_one_changes_and_none_gives_all_back(edge: Edge) -> None:
     edge.wish(a="drain")
     edge.steps()

@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 _LOOK = 1.0
 _RENEW = 10.0
+#: That nothing is wished is said again: the controller may have taken an earlier wish that nobody heard the answer to.
+_GIVE_BACK = 60.0
 #: Where the answer is that others are being asked.
 _PENDING = 0.5
 _LONGEST_WAIT = 10.0
@@ -123,14 +125,12 @@ class LeaseKeeper:
         """Look at the wishes, and ask if they are new or it is time to ask again."""
         if self._health.changed():
             self._told()
-        if self._asked is None and not self._leases and not self._health.document:
+        if self._asked is None and not (self._failures or self._leases or self._health.document):
             return  # what the health check wishes is not known yet
         wishes = self._health.wishes()
         try:
             self._forget(wishes)
-            if wishes == self._asked and (not wishes or self._monotonic() < self._next):
-                return
-            if self._failures and self._monotonic() < self._next:
+            if (wishes == self._asked or self._failures) and self._monotonic() < self._next:
                 return
             await self._ask(wishes)
         except OSError as error:
@@ -151,13 +151,15 @@ class LeaseKeeper:
                 log.warning("no answer about leases; what was granted stays", reason=str(error))
             wait = min(_LONGEST_WAIT, 2.0 ** min(self._failures, 4))
             self._failures += 1
+            self._asked = None  # it may have been heard though the answer was not
             self._next = self._monotonic() + wait * (0.5 + self._random() / 2)
             return
         for lease in leases.values():
             if lease != self._leases.get(lease.prefix):
                 log.info("lease", prefix=lease.prefix, wish=lease.wish, granted=lease.granted, reason=lease.reason)
         pending = any(lease.pending for lease in leases.values())
-        self._asked, self._failures, self._next = wishes, 0, self._monotonic() + (_PENDING if pending else _RENEW)
+        again = _PENDING if pending else _RENEW if wishes else _GIVE_BACK * (0.5 + self._random() / 2)
+        self._asked, self._failures, self._next = wishes, 0, self._monotonic() + again
         self._keep(leases)
 
     def _keep(self, leases: dict[str, Lease]) -> None:
