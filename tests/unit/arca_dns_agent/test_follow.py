@@ -42,6 +42,8 @@ class Fixture:
                 if int(request.url.params.get("after", "-1")) >= json.loads(old.payload)["revision"]:
                     return httpx2.Response(304)
                 return httpx2.Response(200, json=old.to_json())
+            if (again := self.again.get(request.url.host)) is not None and "/heads/" in request.url.path:
+                return httpx2.Response(200, json=again.to_json())
             if self.long_polls_fail and "after" in request.url.params:
                 raise httpx2.ReadTimeout("cut off by something on the way")
             return await inner.handle_async_request(request)
@@ -60,6 +62,7 @@ class Fixture:
         self.slept: list[float] = []
         self.absent: set[str] = set()
         self.behind: dict[str, SignedHead] = {}
+        self.again: dict[str, SignedHead] = {}
         self.busy: dict[str, str] = {}
         self.follower = Follower(
             controllers,
@@ -172,6 +175,14 @@ def test_damage_is_repaired_before_the_next_head(fixture: Fixture) -> None:
     fixture.world.change("example.com.", "www", "192.0.2.7")
     fixture.steps(1)
     assert gone in fixture.state.digests()
+
+
+def test_a_controller_that_gives_the_held_head_again_and_again_is_asked_every_second(fixture: Fixture) -> None:
+    head = fixture.world.service.head()
+    fixture.steps(1)
+    fixture.again["controller.test"] = head
+    assert fixture.steps(3) == [1.0, 1.0, 1.0]
+    assert fixture.moves == 1
 
 
 def test_a_wrong_api_key_is_told_without_the_key(world: World, tmp_path: Path) -> None:

@@ -117,8 +117,7 @@ class Follower:
             if news:
                 log.info("controller answers", url=self._controllers.url)
                 self._told()
-            if signed is not None:
-                await self._take(signed)
+            taken = signed is not None and await self._take(signed)
         except ArcaError as error:
             return self._failed(error)
         except (OSError, sqlite3.Error) as error:
@@ -128,8 +127,8 @@ class Follower:
         self._failures = 0
         if pause:
             return pause
-        # A long poll that came back at once with nothing must not become a flood.
-        if signed is None and not news:
+        # A long poll that comes back at once with nothing, or with what is held, must not become a flood.
+        if not taken and not news:
             return max(0.0, _LEAST_POLL - (self._monotonic() - started))
         return 0.0
 
@@ -155,10 +154,11 @@ class Follower:
         self._broken_polls = 0
         return signed, 0.0
 
-    async def _take(self, signed: SignedHead) -> None:
+    async def _take(self, signed: SignedHead) -> bool:
+        """Take *signed*; false if it is held already."""
         started = self._monotonic()
         if not await self._synchroniser.take(signed):
-            return
+            return False
         held = self._synchroniser.held
         if held is not None:
             seconds = round(self._monotonic() - started, 4)
@@ -169,6 +169,7 @@ class Follower:
             removed = await asyncio.to_thread(self._synchroniser.sweep)
             self._since_sweep, self._swept = 0, self._monotonic()
             log.info("swept", blobs=removed)
+        return True
 
     def _failed(self, error: ArcaError) -> float:
         if isinstance(error, IntegrityError):
