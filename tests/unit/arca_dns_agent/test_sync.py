@@ -51,7 +51,12 @@ class Edge:
         return asyncio.run(once())
 
     def repair(self) -> int:
-        return asyncio.run(self.sync.repair())
+        async def once() -> int:
+            found = await self.sync.forget_damaged()
+            await self.sync.mend()
+            return found
+
+        return asyncio.run(once())
 
     def serials(self) -> dict[str, int]:
         held = self.sync.held

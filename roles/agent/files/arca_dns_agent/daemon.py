@@ -164,6 +164,7 @@ class Daemon:
             odd = self.synchroniser.restore()
         except ArcaError as error:
             log.error("what was held cannot be read; the name server keeps what it has", reason=str(error))
+            self._follower.damaged()
             return
         held = self.synchroniser.held
         if odd is not None:

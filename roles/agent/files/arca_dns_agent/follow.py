@@ -19,6 +19,7 @@ from arca_dns.errors import ArcaError, CorruptBlob, HeadRejected, IntegrityError
 from arca_dns.publish.head import SignedHead
 
 from .controller import Busy, Controllers, Unreachable
+from .disk import Alarm, Damaged
 from .sync import Synchroniser
 
 log = structlog.get_logger(__name__)
@@ -93,11 +94,12 @@ class Follower:
         self._broken_polls = 0
         self._since_sweep = 0
         self._swept = monotonic()
-        self._repair = False
+        self._alarm = Alarm(monotonic)
+        self._unmended: str | None = None
 
     def damaged(self) -> None:
         """Content on disk could not be read: look at all of it before the next head is taken."""
-        self._repair = True
+        self._alarm.sound()
 
     async def run(self) -> None:
         """Follow for ever."""
@@ -108,10 +110,7 @@ class Follower:
         """Ask once and take what comes; returns how many seconds to wait before the next time."""
         started = self._monotonic()
         try:
-            if self._repair:
-                log.warning("repaired", damaged=await self._synchroniser.repair())
-                self._repair = False
-                self._moved()
+            await self._mend()
             signed, pause = await self._ask()
             news = self._contact.good()
             if news:
@@ -131,6 +130,30 @@ class Follower:
         if not taken and not news:
             return max(0.0, _LEAST_POLL - (self._monotonic() - started))
         return 0.0
+
+    async def _mend(self) -> None:
+        """Look for damage where there may be some, and fetch what lacks. Where that fails, a newer head may mend it."""
+        if self._alarm.due():
+            log.warning("content on disk looked at", damaged=await self._synchroniser.forget_damaged())
+        if self._synchroniser.whole:
+            return
+        try:
+            await self._synchroniser.mend()
+        except ArcaError as error:
+            if isinstance(error, Damaged):
+                self._alarm.sound()
+            if str(error) != self._unmended:
+                log.error("content on disk not mended", reason=str(error), url=self._controllers.url)
+            self._unmended = str(error)
+            self._controllers.turn()
+        else:
+            self._mended()
+
+    def _mended(self) -> None:
+        log.info("content on disk is whole")
+        self._alarm.clear()
+        self._unmended = None
+        self._moved()
 
     async def _ask(self) -> tuple[SignedHead | None, float]:
         """The controller's head if it is news, and how long to wait before the next poll."""
@@ -156,9 +179,11 @@ class Follower:
 
     async def _take(self, signed: SignedHead) -> bool:
         """Take *signed*; false if it is held already."""
-        started = self._monotonic()
+        started, whole = self._monotonic(), self._synchroniser.whole
         if not await self._synchroniser.take(signed):
             return False
+        if not whole:
+            self._mended()
         held = self._synchroniser.held
         if held is not None:
             seconds = round(self._monotonic() - started, 4)
@@ -172,6 +197,10 @@ class Follower:
         return True
 
     def _failed(self, error: ArcaError) -> float:
+        if isinstance(error, Damaged):
+            log.error("content on disk is damaged", reason=str(error))
+            self._alarm.sound()
+            return self._later()
         if isinstance(error, IntegrityError):
             log.error("refused", what=_what(error), reason=str(error), url=self._controllers.url)
             self._contact.bad(error)

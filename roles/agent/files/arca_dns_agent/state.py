@@ -171,6 +171,17 @@ class State:
         with self._reading:
             return [row[0] for row in self._reader.execute("SELECT DISTINCT root FROM versions")]
 
+    def zones(self) -> list[bytes]:
+        """The zones of which versions are held."""
+        with self._reading:
+            return [row[0] for row in self._reader.execute("SELECT DISTINCT zone FROM versions")]
+
+    def give_up(self, roots: Iterable[str]) -> None:
+        """Hold versions no longer that cannot be read."""
+        with self._writing, self._writer:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.executemany("DELETE FROM versions WHERE root = ?", ((root,) for root in roots))
+
     # -- what is proved ------------------------------------------------------------------------
 
     def served(self) -> dict[bytes, Served]:
