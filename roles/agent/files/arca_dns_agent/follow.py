@@ -20,6 +20,7 @@ from arca_dns.publish.head import SignedHead
 
 from .controller import Busy, Controllers, Unreachable
 from .disk import Alarm, Damaged
+from .state import StateLost
 from .sync import Synchroniser
 
 log = structlog.get_logger(__name__)
@@ -107,7 +108,10 @@ class Follower:
             await self._sleep(await self.step())
 
     async def step(self) -> float:
-        """Ask once and take what comes; returns how many seconds to wait before the next time."""
+        """Ask once and take what comes; returns how many seconds to wait before the next time.
+
+        Raises :class:`StateLost`; whatever else fails is told of and tried again.
+        """
         started = self._monotonic()
         try:
             await self._mend()
@@ -117,6 +121,8 @@ class Follower:
                 log.info("controller answers", url=self._controllers.url)
                 self._told()
             taken = signed is not None and await self._take(signed)
+        except StateLost:
+            raise
         except ArcaError as error:
             return self._failed(error)
         except (OSError, sqlite3.Error) as error:
@@ -139,6 +145,8 @@ class Follower:
             return
         try:
             await self._synchroniser.mend()
+        except StateLost:
+            raise
         except ArcaError as error:
             if isinstance(error, Damaged):
                 self._alarm.sound()
