@@ -16,14 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .edge_files import Drain, read_drains, read_leases, write_drains
+from .edge_files import STALE_SECONDS, Drain, read_drains, read_leases, write_drains
 from .errors import NotFound, PlanRefused, StoreUnavailable
 
 #: Where an edge keeps what is said here, unless its configuration says otherwise.
 DIRECTORY, HEALTH_FILE = "/var/lib/arca-dns/health", "/run/arca-dns/health.json"
 _LOOK_SECONDS = 0.2
-#: The health check writes its state every round; older than that it does not run.
-_STALE_SECONDS = 60.0
 
 
 class Draining:
@@ -159,7 +157,7 @@ def read_health(path: Path) -> dict[str, Any]:
         age = time.time() - path.stat().st_mtime
     except (OSError, ValueError) as error:
         raise StoreUnavailable(f"the health check says nothing: {error}. {hint}") from None
-    if not isinstance(document, dict) or age > _STALE_SECONDS:
+    if not isinstance(document, dict) or age > STALE_SECONDS:
         raise StoreUnavailable(f"the health check has written nothing for {age:.0f} s. {hint}")
     return document
 

@@ -19,6 +19,8 @@ from typing import Literal, TypeAlias
 
 #: What an edge may ask a lease for: to be chosen less, or to take its prefix back.
 Wish: TypeAlias = Literal["degrade", "drain"]
+#: The health check writes its state file every round; one that is older was left by a check that does not run.
+STALE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+from .edge_files import STALE_SECONDS
+
 #: The state file, as it is read.
 Document: TypeAlias = Mapping[str, Any]
-
-#: A file older than this was left by a daemon that no longer runs its rounds.
-STALE_AFTER = timedelta(seconds=60)
 
 
 def age(state: Document, now: datetime) -> timedelta:
@@ -75,7 +74,7 @@ def _named(entry: Document) -> str:
 
 def _warnings(state: Document, now: datetime) -> Iterator[str]:
     old = age(state, now)
-    if old > STALE_AFTER:
+    if old > timedelta(seconds=STALE_SECONDS):
         yield f"WARNING: this is {old.total_seconds():.0f} s old: is arca-dns-health.service running?"
     if state["bird_problem"]:
         yield f"WARNING: {state['bird_problem']}"

@@ -13,78 +13,9 @@ import httpx2
 import pytest
 import structlog
 
-from arca_dns.publish.head import SignedHead
 from arca_dns_agent.controller import Busy, Controllers
-from arca_dns_agent.follow import Contact, Follower
-from arca_dns_agent.state import State
-from arca_dns_agent.sync import Synchroniser
-from edge_agent import World, second_url
-
-
-class Fixture:
-    """A follower whose time and luck stand still."""
-
-    def __init__(self, world: World, directory: Path) -> None:
-        settings = second_url(world.settings(directory))
-        self.world = world
-        self.hosts: list[str] = []
-        self.long_polls_fail = False
-        self.state = State(settings.state_directory)
-        inner = world.transport()
-
-        async def answer(request: httpx2.Request) -> httpx2.Response:
-            self.hosts.append(request.url.host)
-            if request.url.host in self.absent:
-                raise httpx2.ConnectError("connection refused")
-            if request.url.host in self.busy:
-                return httpx2.Response(503, headers={"Retry-After": self.busy[request.url.host]})
-            if "/heads/" in request.url.path and (old := self.behind.get(request.url.host)) is not None:
-                if int(request.url.params.get("after", "-1")) >= json.loads(old.payload)["revision"]:
-                    return httpx2.Response(304)
-                return httpx2.Response(200, json=old.to_json())
-            if self.long_polls_fail and "after" in request.url.params:
-                raise httpx2.ReadTimeout("cut off by something on the way")
-            return await inner.handle_async_request(request)
-
-        controllers = Controllers(
-            settings.urls,
-            settings.api_key,
-            settings.tls,
-            settings.blob_limit,
-            httpx2.MockTransport(answer),
-            monotonic=lambda: 0.0,
-        )
-        self.sync = Synchroniser(self.state, controllers, settings.head_keys, "stable", lambda: 1_800_000_000)
-        self.contact = Contact(lambda: 1_800_000_000)
-        self.moves = 0
-        self.slept: list[float] = []
-        self.absent: set[str] = set()
-        self.behind: dict[str, SignedHead] = {}
-        self.busy: dict[str, str] = {}
-        self.follower = Follower(
-            controllers,
-            self.sync,
-            self.contact,
-            "stable",
-            30.0,
-            moved=self._moved,
-            told=lambda: None,
-            random=lambda: 1.0,
-            sleep=self._sleep,
-            monotonic=lambda: 0.0,
-        )
-
-    def _moved(self) -> None:
-        self.moves += 1
-
-    async def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-    def steps(self, count: int) -> list[float]:
-        async def run() -> list[float]:
-            return [await self.follower.step() for _step in range(count)]
-
-        return asyncio.run(run())
+from edge_agent import World
+from following import Fixture
 
 
 @pytest.fixture
@@ -172,6 +103,14 @@ def test_damage_is_repaired_before_the_next_head(fixture: Fixture) -> None:
     fixture.world.change("example.com.", "www", "192.0.2.7")
     fixture.steps(1)
     assert gone in fixture.state.digests()
+
+
+def test_a_controller_that_gives_the_held_head_again_and_again_is_asked_every_second(fixture: Fixture) -> None:
+    head = fixture.world.service.head()
+    fixture.steps(1)
+    fixture.again["controller.test"] = head
+    assert fixture.steps(3) == [1.0, 1.0, 1.0]
+    assert fixture.moves == 1
 
 
 def test_a_wrong_api_key_is_told_without_the_key(world: World, tmp_path: Path) -> None:

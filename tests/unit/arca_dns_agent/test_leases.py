@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,8 @@ class Edge:
         self.settings = second_url(world.settings(directory))
         self.health, self.leases = directory / "health.json", directory / "leases.json"
         self.now = 0.0
+        self.quiet = 0.0  # what the clocks of the health file have gone on
+        self.step = 0.0  # by how much the wall clock is wrong
         self.told = 0
         self.start()
 
@@ -35,7 +38,7 @@ class Edge:
         self.keeper = LeaseKeeper(
             Controllers(self.settings.urls, self.settings.api_key, self.settings.tls, 1, self.world.transport()),
             "edge1",
-            HealthFile(self.health),
+            HealthFile(self.health, clock=lambda: time.time() + self.quiet + self.step, monotonic=lambda: self.quiet),
             self.leases,
             told=self._count,
             random=lambda: 1.0,
@@ -110,6 +113,34 @@ def test_while_other_edges_are_asked_it_asks_at_each_look(edge: Edge) -> None:
     edge.steps(9)
     assert len(edge.world.wished) == 5
     assert edge.held() == [("drain", True)]
+
+
+def test_that_nothing_is_wished_is_said_again_every_minute(edge: Edge) -> None:
+    edge.wish(a=None)
+    edge.steps(130)
+    assert edge.world.wished == [[]] * 3, "a stalled controller may commit late what was wished before"
+
+
+def test_a_lease_whose_answer_was_lost_is_given_back(edge: Edge) -> None:
+    edge.wish(a=None)
+    edge.steps()
+    edge.world.tamper = lambda _path, _body: b"cut off"
+    edge.wish(a="drain")
+    edge.steps()
+    edge.world.tamper = lambda _path, body: body
+    edge.wish(a=None)
+    edge.steps(3)
+    assert edge.world.wished[1:] == [[{"prefix": A, "wish": "drain"}], []]
+
+
+def test_a_lease_whose_answer_was_lost_is_given_back_though_the_health_check_is_gone(edge: Edge) -> None:
+    edge.world.tamper = lambda _path, _body: b"cut off"
+    edge.wish(a="drain")
+    edge.steps()
+    edge.world.tamper = lambda _path, body: body
+    edge.health.unlink()
+    edge.steps(3)
+    assert edge.world.wished[-1] == []
 
 
 def test_all_wishes_are_said_whenever_one_changes_and_none_gives_all_back(edge: Edge) -> None:
@@ -192,3 +223,26 @@ def test_a_health_file_that_cannot_be_read_keeps_what_it_said_and_one_that_is_go
     edge.health.unlink()
     edge.steps()
     assert edge.world.wished[-1] == []
+
+
+def test_while_the_health_check_writes_nothing_no_lease_begins_and_none_ends(edge: Edge) -> None:
+    edge.wish(a="drain", b=None)
+    edge.steps()
+    edge.quiet += 61
+    edge.steps(100)
+    assert edge.world.wished == [[{"prefix": A, "wish": "drain"}]]
+    assert edge.held() == [("drain", True)]
+    edge.wish(a=None, b=None)
+    edge.steps()
+    assert edge.world.wished[1:] == [[]]
+    assert edge.held() == []
+
+
+def test_an_agent_that_starts_beside_a_dead_health_check_gives_nothing_back(edge: Edge) -> None:
+    edge.wish(a=None)
+    write_leases(edge.leases, [Lease(A, "drain", granted=True)])
+    edge.start()
+    edge.step = 61.0
+    edge.steps(100)
+    assert edge.world.wished == []
+    assert edge.held() == [("drain", True)]

@@ -21,6 +21,7 @@ from arca_dns.publish.head import Head, HeadKey, SignedHead
 from arca_dns.zone import names
 from arca_dns.zone.tree import ZoneRoot
 from arca_dns_agent.controller import Controllers, Unreachable
+from arca_dns_agent.disk import Damaged
 from arca_dns_agent.state import State
 from arca_dns_agent.sync import Synchroniser
 from edge_agent import World
@@ -51,7 +52,12 @@ class Edge:
         return asyncio.run(once())
 
     def repair(self) -> int:
-        return asyncio.run(self.sync.repair())
+        async def once() -> int:
+            found = await self.sync.forget_damaged()
+            await self.sync.mend()
+            return found
+
+        return asyncio.run(once())
 
     def serials(self) -> dict[str, int]:
         held = self.sync.held
@@ -192,6 +198,21 @@ def test_removing_many_zones_needs_the_mark(world: World, edge: Edge) -> None:
         edge.pull(unmarked)
     assert edge.pull(), "the controller marks what an operator asked for"
     assert len(edge.serials()) == 6
+
+
+def test_also_an_edge_that_cannot_read_its_catalog_needs_the_mark(world: World, edge: Edge, tmp_path: Path) -> None:
+    world.create("example.com.", "example.net.", "example.org.")
+    edge.pull()
+    assert edge.sync.held is not None
+    edge.state.forget([edge.sync.held.head.catalog or ""])
+    again = Edge(world, tmp_path)
+    with pytest.raises(Damaged):
+        again.sync.restore()
+    with pytest.raises(HeadRejected, match="removes 3 of 3 zones without the controller's mark"):
+        again.pull(signed(world, revision=99, catalog=None, mass_removal=0))
+    assert again.pull(signed(world, revision=99, catalog=None, mass_removal=99))
+    assert again.serials() == {}
+    again.state.close()
 
 
 def flip(body: bytes, place: int) -> bytes:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 the arca.dns contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""One thread waits for heads on behalf of all requests; a store that is away for a while is no end."""
+"""One thread waits for heads on behalf of all requests; whatever fails there, it goes on when it can."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
+import structlog
 
 from arca_dns.dnssec.keystore import MemoryKeyStore
 from arca_dns.errors import StoreUnavailable
@@ -80,10 +81,13 @@ def call(service: Service, clock: Clock) -> None:
     assert service.sites.ask("edge1", {prefix: "drain"})[0].pending
 
 
-def test_it_goes_on_when_the_store_is_back(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("failure", [StoreUnavailable("away"), ValueError("nobody thought of this")])
+def test_it_goes_on_after_whatever_failed(
+    service: Service, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
     create(service)
     real = service.wait_heads
-    failures = [StoreUnavailable("away")] * 3
+    failures = [failure] * 3
 
     def flaky(after: Mapping[str, int], timeout: float) -> dict[str, SignedHead]:
         if failures:
@@ -100,9 +104,11 @@ def test_it_goes_on_when_the_store_is_back(service: Service, monkeypatch: pytest
         await feed.join()
         return head
 
-    head = asyncio.run(scenario())
+    with structlog.testing.capture_logs() as log:
+        head = asyncio.run(scenario())
     assert head is not None
     assert not failures
+    assert [entry["reason"] for entry in log] == [str(failure)], "told once"
 
 
 def test_nobody_waits_on_a_closed_feed(service: Service) -> None:

@@ -25,6 +25,7 @@ from . import draining
 from .daemon import Daemon
 from .log import configure
 from .settings import Settings
+from .state import StateLost
 from .status import lines
 
 app = typer.Typer(
@@ -47,7 +48,7 @@ def daemon(config: ConfigOption = DEFAULT_CONFIG) -> None:
     configure()
     try:
         asyncio.run(_serve(settings))
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, StateLost) as error:
         raise _fail(f"the agent cannot work: {error}") from None
 
 

@@ -3,7 +3,8 @@
 
 """The controllers as an edge sees them: heads, blobs, attestations, leases over HTTP.
 
-What is received is checked elsewhere, but for its size: no answer is held that is larger than it may be.
+What is received is checked elsewhere, but for its size: no answer is held that is larger than it may be. Nor is any
+waited for that takes longer than it may: a controller that lets its answer drip is as good as one that is gone.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ _LARGE_BLOB = 1 << 20
 _GRACE = 10.0
 _TIMEOUT = httpx2.Timeout(10.0)
 _SHORT = httpx2.Timeout(3.0)
+#: Seconds for a whole answer, or until that of many blobs begins, beside what was asked for as a wait.
+_WHOLE, _SHORT_WHOLE = 20.0, 6.0
+_LEAST_RATE = 4096.0  # octets per second of what may be long, after _GRACE seconds
 _PATIENCE = 5.0  # seconds, where a controller asks for patience and does not say how much
 _MOST_PATIENCE = 300.0
 
@@ -124,7 +128,8 @@ class Controllers:
         if query and self._call is not None:
             query["called"] = self._call
         timeout = httpx2.Timeout(10.0, read=wait + _GRACE)
-        async with self._ask("GET", f"/heads/{quote(ring, safe='')}", at=at, params=query, timeout=timeout) as answer:
+        path = f"/heads/{quote(ring, safe='')}"
+        async with self._ask("GET", path, wait + _WHOLE, at=at, params=query, timeout=timeout) as answer:
             self._hear(answer.headers.get("arca-roll-call", ""))
             if answer.status_code == 304:
                 return None
@@ -149,7 +154,9 @@ class Controllers:
         However many of these run, they hold one blob larger than a mebibyte at a time.
         Raises :class:`Unreachable` and :class:`CorruptBlob`.
         """
-        async with self._ask("POST", "/blobs/fetch", json={"digests": list(digests)}) as answer:
+        async with self._ask(
+            "POST", "/blobs/fetch", _WHOLE, content=_json({"digests": list(digests)}), long=True
+        ) as answer:
             octets = _Octets(answer.aiter_bytes())
             while head := await octets.take(_FRAME):
                 size = int.from_bytes(head[32:], "big")
@@ -167,20 +174,22 @@ class Controllers:
         Raises :class:`Unreachable`.
         """
         heard: JsonObject = {} if self._call is None else {"called": int(self._call)}
-        await self._put(f"/edges/{quote(edge, safe='')}/attestation", report | heard, _TIMEOUT)
+        await self._put(f"/edges/{quote(edge, safe='')}/attestation", report | heard, _TIMEOUT, _WHOLE)
 
     async def lease(self, edge: str, wishes: JsonObject) -> bytes:
         """Say what this edge wishes, all of it, to any controller that listens; returns the answer as it came.
 
         Raises :class:`Unreachable`.
         """
-        return await self._put(f"/edges/{quote(edge, safe='')}/leases", wishes, _SHORT)
+        return await self._put(f"/edges/{quote(edge, safe='')}/leases", wishes, _SHORT, _SHORT_WHOLE)
 
-    async def _put(self, path: str, document: JsonObject, timeout: httpx2.Timeout) -> bytes:
+    async def _put(self, path: str, document: JsonObject, timeout: httpx2.Timeout, seconds: float) -> bytes:
+        content = _json(document)
+        seconds += len(content) / _LEAST_RATE
         failure: Unreachable | None = None
         for at in (*range(self._at, len(self._urls)), *range(self._at)):
             try:
-                async with self._ask("PUT", path, at=at, json=document, timeout=timeout) as answer:
+                async with self._ask("PUT", path, seconds, at=at, content=content, timeout=timeout) as answer:
                     body = await _body(answer, _ANSWER_LIMIT)
                 if body is None:
                     raise Unreachable(f"the answer of {self._name(at)} to PUT {path} has no end")
@@ -195,27 +204,44 @@ class Controllers:
         self,
         method: str,
         path: str,
+        seconds: float,
         *,
         at: int | None = None,
         params: Mapping[str, str] | None = None,
-        json: JsonObject | None = None,
+        content: bytes | None = None,
         timeout: httpx2.Timeout = _TIMEOUT,
+        long: bool = False,
     ) -> AsyncIterator[httpx2.Response]:
-        """The answer, if it is a good one; its body is read by the caller."""
+        """The answer, if it is a good one; its body is read by the caller, all within *seconds*.
+
+        One that may be *long* only has to begin by then. *content* is JSON.
+        """
         at = self._at if at is None else at
         name = self._name(at)
         if self._monotonic() < self._not_before.get(at, 0.0):
             raise Busy(f"{name} asked for patience")
         try:
-            async with self._client.stream(
-                method, self._urls[at] + path, params=params, json=json, timeout=timeout
-            ) as answer:
+            async with (
+                asyncio.timeout(seconds) as deadline,
+                self._client.stream(
+                    method,
+                    self._urls[at] + path,
+                    params=params,
+                    content=content,
+                    headers=None if content is None else {"Content-Type": "application/json"},
+                    timeout=timeout,
+                ) as answer,
+            ):
                 if answer.status_code in (429, 503) and "retry-after" in answer.headers:
                     self._not_before[at] = self._monotonic() + _seconds(answer.headers["retry-after"])
                     raise Busy(f"{name} asked for patience")
                 if answer.status_code not in (200, 204, 304):
                     raise Unreachable(f"{name} answers {answer.status_code} to {method} {path}{_hint(answer)}")
+                if long:
+                    deadline.reschedule(None)
                 yield answer
+        except TimeoutError:
+            raise Unreachable(f"{name} takes too long to answer {method} {path}") from None
         except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
             raise Unreachable(f"{name} does not answer: {str(error) or type(error).__name__}") from None
 
@@ -229,14 +255,26 @@ class _Octets:
     def __init__(self, pieces: AsyncIterator[bytes]) -> None:
         self._pieces = pieces
         self._held = bytearray()
+        self._patience = _GRACE
 
     async def take(self, size: int) -> bytes:
-        """The next *size* octets, or what is left."""
-        while len(self._held) < size and (piece := await anext(self._pieces, None)) is not None:
+        """The next *size* octets, or what is left. Raises :class:`TimeoutError` where it comes too slowly."""
+        while len(self._held) < size and (piece := await self._next()) is not None:
             self._held += piece
         taken = bytes(self._held[:size])
         del self._held[:size]
         return taken
+
+    async def _next(self) -> bytes | None:
+        """The next piece. Waiting for it uses up patience, each octet renews a share of it."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        async with asyncio.timeout(self._patience):
+            piece = await anext(self._pieces, None)
+        if piece is not None:
+            earned = len(piece) / _LEAST_RATE
+            self._patience = min(_GRACE, self._patience - (loop.time() - began) + earned)
+        return piece
 
 
 async def _body(answer: httpx2.Response, limit: int) -> bytes | None:
@@ -247,6 +285,10 @@ async def _body(answer: httpx2.Response, limit: int) -> bytes | None:
         if len(body) > limit:
             return None
     return bytes(body)
+
+
+def _json(document: JsonObject) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode("ascii")
 
 
 def _seconds(retry_after: str) -> float:

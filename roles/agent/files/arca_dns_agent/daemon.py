@@ -10,6 +10,7 @@ import random
 import secrets
 import sqlite3
 import time
+from contextlib import suppress
 
 import httpx2
 import structlog
@@ -32,7 +33,7 @@ from .prove import Prover
 from .resolver import ResolverKeeper
 from .server import AuthoritativeServer, Notifier
 from .settings import Settings
-from .state import Served, State
+from .state import Served, State, StateLost
 from .sync import Synchroniser
 from .unbound import Unbound
 from .unbound_file import Anchors, UnboundFile
@@ -54,7 +55,9 @@ class Daemon:
     def __init__(self, settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
         self._started = time.time()
-        self.state = State(settings.state_directory)
+        self._lost = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self.state = State(settings.state_directory, self._state_lost)
         self._controllers = Controllers(
             settings.urls, settings.api_key, settings.tls, settings.blob_limit, transport, called=self._roll_called
         )
@@ -125,11 +128,21 @@ class Daemon:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until *stop*. Raises :class:`OSError` if the primary's address cannot be had."""
-        self._restore()
-        await self._listener.start(self._settings.listen)
-        await self._exchange.open(self._settings.server)
-        notify("READY=1")
+        """Work until *stop*.
+
+        Raises :class:`OSError` if the primary's address cannot be had, and :class:`StateLost` if the database is
+        damaged, which has been put aside then.
+        """
+        try:
+            self._restore()
+            await self._listener.start(self._settings.listen)
+            await self._exchange.open(self._settings.server)
+            notify("READY=1")
+            await self._work(stop)
+        finally:
+            self.state.close()
+
+    async def _work(self, stop: asyncio.Event) -> None:
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in (
@@ -140,13 +153,17 @@ class Daemon:
                 ("lease", self._leases.run()),
                 *(() if self.resolver is None else (("resolve", self.resolver.run()),)),
                 ("watchdog", _watchdog()),
+                ("lost", _wait(self._lost)),
                 ("stop", _wait(stop)),
             )
         ]
         try:
             done, _rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if self.state.lost is not None:
+                raise self.state.lost
             for task in done:
-                task.result()
+                if (error := task.exception()) is not None:
+                    raise _cause(error)
         finally:
             notify("STOPPING=1")
             for task in tasks:
@@ -155,21 +172,28 @@ class Daemon:
             await self._listener.stop()
             self._exchange.close()
             await self._controllers.close()
-            self.state.close()
 
     def _restore(self) -> None:
         if self.state.damaged is not None:
             log.error("the database could not be read and was put aside", path=str(self.state.damaged))
         try:
             odd = self.synchroniser.restore()
+        except StateLost:
+            raise
         except ArcaError as error:
             log.error("what was held cannot be read; the name server keeps what it has", reason=str(error))
+            self._follower.damaged()
             return
         held = self.synchroniser.held
         if odd is not None:
             log.warning("the held head would not be taken today; it stays", reason=odd)
         if held is not None:
             log.info("head restored", revision=held.head.revision, zones=len(held.zones))
+
+    def _state_lost(self) -> None:
+        """The database is damaged, as whichever thread found: all ends."""
+        with suppress(RuntimeError):  # the loop is closed already
+            self._loop.call_soon_threadsafe(self._lost.set)
 
     # -- telling ----------------------------------------------------------------------------
 
@@ -271,6 +295,13 @@ def _server(settings: Settings, notifier: Notifier) -> AuthoritativeServer:
     if settings.driver == "knot":
         return Knot(settings.knotc, settings.control_socket, settings.pattern, notifier, run_knotc)
     return Nsd(settings.control_socket, settings.pattern, notifier)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What ended a task, and not the group that it came in."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _watchdog() -> None:

@@ -19,6 +19,8 @@ from arca_dns.errors import ArcaError, CorruptBlob, HeadRejected, IntegrityError
 from arca_dns.publish.head import SignedHead
 
 from .controller import Busy, Controllers, Unreachable
+from .disk import Alarm, Damaged
+from .state import StateLost
 from .sync import Synchroniser
 
 log = structlog.get_logger(__name__)
@@ -93,11 +95,12 @@ class Follower:
         self._broken_polls = 0
         self._since_sweep = 0
         self._swept = monotonic()
-        self._repair = False
+        self._alarm = Alarm(monotonic)
+        self._unmended: str | None = None
 
     def damaged(self) -> None:
         """Content on disk could not be read: look at all of it before the next head is taken."""
-        self._repair = True
+        self._alarm.sound()
 
     async def run(self) -> None:
         """Follow for ever."""
@@ -105,20 +108,21 @@ class Follower:
             await self._sleep(await self.step())
 
     async def step(self) -> float:
-        """Ask once and take what comes; returns how many seconds to wait before the next time."""
+        """Ask once and take what comes; returns how many seconds to wait before the next time.
+
+        Raises :class:`StateLost`; whatever else fails is told of and tried again.
+        """
         started = self._monotonic()
         try:
-            if self._repair:
-                log.warning("repaired", damaged=await self._synchroniser.repair())
-                self._repair = False
-                self._moved()
+            await self._mend()
             signed, pause = await self._ask()
             news = self._contact.good()
             if news:
                 log.info("controller answers", url=self._controllers.url)
                 self._told()
-            if signed is not None:
-                await self._take(signed)
+            taken = signed is not None and await self._take(signed)
+        except StateLost:
+            raise
         except ArcaError as error:
             return self._failed(error)
         except (OSError, sqlite3.Error) as error:
@@ -128,10 +132,36 @@ class Follower:
         self._failures = 0
         if pause:
             return pause
-        # A long poll that came back at once with nothing must not become a flood.
-        if signed is None and not news:
+        # A long poll that comes back at once with nothing, or with what is held, must not become a flood.
+        if not taken and not news:
             return max(0.0, _LEAST_POLL - (self._monotonic() - started))
         return 0.0
+
+    async def _mend(self) -> None:
+        """Look for damage where there may be some, and fetch what lacks. Where that fails, a newer head may mend it."""
+        if self._alarm.due():
+            log.warning("content on disk looked at", damaged=await self._synchroniser.forget_damaged())
+        if self._synchroniser.whole:
+            return
+        try:
+            await self._synchroniser.mend()
+        except StateLost:
+            raise
+        except ArcaError as error:
+            if isinstance(error, Damaged):
+                self._alarm.sound()
+            if str(error) != self._unmended:
+                log.error("content on disk not mended", reason=str(error), url=self._controllers.url)
+            self._unmended = str(error)
+            self._controllers.turn()
+        else:
+            self._mended()
+
+    def _mended(self) -> None:
+        log.info("content on disk is whole")
+        self._alarm.clear()
+        self._unmended = None
+        self._moved()
 
     async def _ask(self) -> tuple[SignedHead | None, float]:
         """The controller's head if it is news, and how long to wait before the next poll."""
@@ -155,10 +185,13 @@ class Follower:
         self._broken_polls = 0
         return signed, 0.0
 
-    async def _take(self, signed: SignedHead) -> None:
-        started = self._monotonic()
+    async def _take(self, signed: SignedHead) -> bool:
+        """Take *signed*; false if it is held already."""
+        started, whole = self._monotonic(), self._synchroniser.whole
         if not await self._synchroniser.take(signed):
-            return
+            return False
+        if not whole:
+            self._mended()
         held = self._synchroniser.held
         if held is not None:
             seconds = round(self._monotonic() - started, 4)
@@ -169,8 +202,13 @@ class Follower:
             removed = await asyncio.to_thread(self._synchroniser.sweep)
             self._since_sweep, self._swept = 0, self._monotonic()
             log.info("swept", blobs=removed)
+        return True
 
     def _failed(self, error: ArcaError) -> float:
+        if isinstance(error, Damaged):
+            log.error("content on disk is damaged", reason=str(error))
+            self._alarm.sound()
+            return self._later()
         if isinstance(error, IntegrityError):
             log.error("refused", what=_what(error), reason=str(error), url=self._controllers.url)
             self._contact.bad(error)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import structlog
 
-from arca_dns.edge_files import Lease, Wish, read_leases, write_leases
+from arca_dns.edge_files import STALE_SECONDS, Lease, Wish, read_leases, write_leases
 from arca_dns.store.base import Json, JsonObject
 
 from .controller import Controllers, Unreachable
@@ -27,24 +27,53 @@ log = structlog.get_logger(__name__)
 
 _LOOK = 1.0
 _RENEW = 10.0
+#: That nothing is wished is said again: the controller may have taken an earlier wish that nobody heard the answer to.
+_GIVE_BACK = 60.0
 #: Where the answer is that others are being asked.
 _PENDING = 0.5
 _LONGEST_WAIT = 10.0
+_SILENT = "the health check has written nothing for a minute"
 
 Wishes = dict[str, Wish]
 _WISHES: dict[str, Wish] = {"degrade": "degrade", "drain": "drain"}
 
 
 class HealthFile:
-    """The health check's state file, read anew when it has been replaced."""
+    """The health check's state file, read anew when it has been replaced.
 
-    def __init__(self, path: Path) -> None:
+    Once the health check has written nothing for a minute it is *stale*: nobody looks any more, and what it said of
+    routes need not be so. Then it names the prefixes and says nothing else of them. Its age is the time since this
+    process saw it replaced, which no step of *clock* changes; only for a file that was there before is that asked.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._path = path
+        self._clock = clock
+        self._monotonic = monotonic
         self._seen: tuple[int, int] | None = None
+        self._written = 0.0
+        self.stale = False
         self.document: JsonObject = {}
 
     def changed(self) -> bool:
         """Look; whether there is anything new. A file that is gone or cannot be read says nothing."""
+        news = self._read()
+        was, self.stale = self.stale, self._seen is not None and self._monotonic() - self._written > STALE_SECONDS
+        if self.stale and (news or not was):
+            self.document = {"prefixes": [{"prefix": one["prefix"], "reasons": [_SILENT]} for one in self.prefixes()]}
+        if self.stale and not was:
+            log.warning("the health check writes nothing; no prefix counts as announced", path=str(self._path))
+        elif was and not self.stale:
+            log.info("the health check writes again")
+        return news or self.stale != was
+
+    def _read(self) -> bool:
         try:
             status = self._path.stat()
             seen = (status.st_ino, status.st_mtime_ns)
@@ -52,11 +81,14 @@ class HealthFile:
                 return False
             document = json.loads(self._path.read_bytes())
         except FileNotFoundError:
-            seen, document = None, {}
             if self._seen is None:
                 return False
+            self._seen, self.document = None, {}
+            return True
         except (OSError, ValueError):
             return False
+        age = 0.0 if self._seen is not None else max(0.0, self._clock() - status.st_mtime)
+        self._written = self._monotonic() - age
         self._seen, self.document = seen, document if isinstance(document, dict) else {}
         return True
 
@@ -78,7 +110,11 @@ class HealthFile:
 
 
 class LeaseKeeper:
-    """Keeps *path* at the controllers' answers to the wishes in *health*. *told* is called when that file is new."""
+    """Keeps *path* at the controllers' answers to the wishes in *health*. *told* is called when there is news in that.
+
+    While *health* is stale what is wished is not known, and BIRD may hold a prefix as a lease lets it: nothing is asked
+    for and nothing given back.
+    """
 
     def __init__(
         self,
@@ -123,14 +159,14 @@ class LeaseKeeper:
         """Look at the wishes, and ask if they are new or it is time to ask again."""
         if self._health.changed():
             self._told()
-        if self._asked is None and not self._leases and not self._health.document:
+        if self._health.stale:
+            return
+        if self._asked is None and not (self._failures or self._leases or self._health.document):
             return  # what the health check wishes is not known yet
         wishes = self._health.wishes()
         try:
             self._forget(wishes)
-            if wishes == self._asked and (not wishes or self._monotonic() < self._next):
-                return
-            if self._failures and self._monotonic() < self._next:
+            if (wishes == self._asked or self._failures) and self._monotonic() < self._next:
                 return
             await self._ask(wishes)
         except OSError as error:
@@ -151,13 +187,15 @@ class LeaseKeeper:
                 log.warning("no answer about leases; what was granted stays", reason=str(error))
             wait = min(_LONGEST_WAIT, 2.0 ** min(self._failures, 4))
             self._failures += 1
+            self._asked = None  # it may have been heard though the answer was not
             self._next = self._monotonic() + wait * (0.5 + self._random() / 2)
             return
         for lease in leases.values():
             if lease != self._leases.get(lease.prefix):
                 log.info("lease", prefix=lease.prefix, wish=lease.wish, granted=lease.granted, reason=lease.reason)
         pending = any(lease.pending for lease in leases.values())
-        self._asked, self._failures, self._next = wishes, 0, self._monotonic() + (_PENDING if pending else _RENEW)
+        again = _PENDING if pending else _RENEW if wishes else _GIVE_BACK * (0.5 + self._random() / 2)
+        self._asked, self._failures, self._next = wishes, 0, self._monotonic() + again
         self._keep(leases)
 
     def _keep(self, leases: dict[str, Lease]) -> None:

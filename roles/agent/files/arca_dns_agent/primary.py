@@ -14,7 +14,7 @@ from typing import cast
 
 import structlog
 
-from arca_dns.errors import ArcaError
+from arca_dns.errors import ArcaError, IntegrityError
 from arca_dns.publish.catalog import Entry
 from arca_dns.transfer.primary import Answer, Primary, Version
 from arca_dns.zone import names
@@ -63,15 +63,20 @@ class HeldZones:
         if self._vetting.problem(entry) is None:
             return Version(entry.serial, root)
         for serial, earlier in self._state.versions(zone):
-            root = self._load(earlier)
-            if earlier != entry.root and judge(root, zone) is None:
-                return Version(serial, root)
+            try:
+                if earlier != entry.root and judge(root := self._load(earlier), zone) is None:
+                    return Version(serial, root)
+            except IntegrityError:
+                continue  # it is given up when what is on disk is looked at
         return None
 
     def earlier(self, zone: bytes, serial: int) -> Version | None:
         """See :class:`arca_dns.transfer.primary.Zones`."""
         root = self._state.root_of(zone, serial)
-        return None if root is None else Version(serial, self._load(root))
+        try:
+            return None if root is None else Version(serial, self._load(root))
+        except IntegrityError:
+            return None  # all of the zone is sent then
 
     def _load(self, root: str) -> ZoneRoot:
         return ZoneRoot.load(Blobs(self._state.read, _BLOB_CACHE), root)

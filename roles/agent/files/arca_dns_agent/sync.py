@@ -4,6 +4,7 @@
 """From a signed head to everything that it names on disk: verified, fetched where missing, committed as one step.
 
 Raises the library's ``IntegrityError`` classes for what must be refused, with the reason; what was held stays held.
+What cannot be read from disk is :class:`.disk.Damaged`, whatever a controller says.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from arca_dns.zone import names, rr
 from arca_dns.zone.tree import Blobs, Tree, ZoneRoot
 
 from .controller import Controllers
+from .disk import Damaged, DiskBlobs
 from .state import State
 
 _BATCH = 256  # blobs asked for at once
@@ -89,10 +91,12 @@ class Synchroniser:
         self._parallel = parallel
         self._zone_limit = zone_limit
         self.held: Held | None = None
+        self._last: Head | None = None  # the one on disk, also where its content cannot be read
+        self._whole = True  # as far as is known, nothing of what is held lacks on disk
 
     def blobs(self) -> Blobs:
         """What is on disk, through a cache of its own."""
-        return Blobs(self._state.read, CACHE)
+        return DiskBlobs(self._state.read, CACHE)
 
     def restore(self) -> str | None:
         """Hold again what was held when the agent ended; returns what is odd about it, if anything.
@@ -110,8 +114,12 @@ class Synchroniser:
                 head, odd = Head(**json.loads(signed.payload)), str(error)
             except (TypeError, ValueError):
                 raise error from None
-        self.held = Held(head, {entry.zone: entry for entry in Catalog(self.blobs(), head.catalog)})
+        self._last = head
+        self.held = self._read(head)
         return odd
+
+    def _read(self, head: Head) -> Held:
+        return Held(head, {entry.zone: entry for entry in Catalog(self.blobs(), head.catalog)})
 
     @property
     def revision(self) -> int:
@@ -123,31 +131,37 @@ class Synchroniser:
 
         Raises :class:`HeadRejected`, other :class:`IntegrityError`, and what the controllers raise.
         """
-        held = self.held
-        minimum = self.revision
+        held, last = self.held, self._last
+        minimum = last.revision if last is not None and last.ring == self._ring else 0
         head = open_head(signed, self._keys, ring=self._ring, now=int(self._clock()), minimum_revision=minimum)
-        if held is not None and head.revision == minimum:
-            if head != held.head:
+        if last is not None and head.revision == minimum:
+            if head != last:
                 raise HeadRejected(f"there are two heads of revision {head.revision}; the first stays")
-            return False
+            if held is not None:
+                return False
+        # What may be damaged is nothing to build on: then all that the new head names is looked at.
+        base = held if self._whole else None
         blobs = self.blobs()
-        before = Catalog(blobs, None if held is None else held.head.catalog)
+        before = Catalog(blobs, None if base is None else base.head.catalog)
         new, old = Tree(blobs, head.catalog), Tree(blobs, before.root)
         await self._judge_size(head, new)
         await self._complete([_Walk(new, old)])
         pairs = await asyncio.to_thread(lambda: list(before.diff(Catalog(blobs, head.catalog))))
         changed = [(was, now) for was, now in pairs if now is not None]
         removed = [was.zone for was, now in pairs if was is not None and now is None]
-        if held is not None and held.head.ring == self._ring:
-            self._judge_removal(held, head, len(removed))
+        had = set(self._state.zones() if held is None else held.zones)
+        if base is None:
+            removed = list(had - {now.zone for _was, now in changed})
+        if last is not None and last.ring == self._ring:
+            self._judge_removal(last, head, len(had), len(removed))
         await self._zones(blobs, changed)
-        entries = [now for _was, now in changed]
-        await asyncio.to_thread(self._state.commit, signed, entries, removed)
         zones = {} if held is None else dict(held.zones)
+        entries = [now for _was, now in changed if zones.get(now.zone) != now]
+        await asyncio.to_thread(self._state.commit, signed, entries, removed)
         for zone in removed:
             zones.pop(zone, None)
         zones.update((entry.zone, entry) for entry in entries)
-        self.held = Held(head, zones)
+        self.held, self._last, self._whole = Held(head, zones), head, True
         return True
 
     async def _judge_size(self, head: Head, catalog: Tree) -> None:
@@ -166,25 +180,39 @@ class Synchroniser:
             )
 
     @staticmethod
-    def _judge_removal(held: Held, head: Head, removed: int) -> None:
-        before = len(held.zones)
-        if mass_removal(before, removed) and head.mass_removal <= held.head.revision:
+    def _judge_removal(last: Head, head: Head, before: int, removed: int) -> None:
+        if mass_removal(before, removed) and head.mass_removal <= last.revision:
             raise HeadRejected(
                 f"the head of revision {head.revision} removes {removed} of {before} zones"
                 " without the controller's mark"
             )
 
-    async def repair(self) -> int:
-        """Look at every blob that is held, and fetch what is missing or damaged; returns how many were damaged."""
-        held = self.held
-        if held is None:
-            return 0
+    @property
+    def whole(self) -> bool:
+        """Whether all of what is held is on disk, as far as is known."""
+        return self._whole
+
+    async def forget_damaged(self) -> int:
+        """Look at every blob on disk, and remove those that are damaged; returns how many."""
+        self._whole = False
         damaged = await asyncio.to_thread(self._damaged)
         await asyncio.to_thread(self._state.forget, damaged)
-        blobs = self.blobs()
-        await self._complete([_Walk(Tree(blobs, held.head.catalog), Tree(blobs, None))])
-        await self._zones(blobs, [(None, entry) for entry in held.zones.values()])
         return len(damaged)
+
+    async def mend(self) -> None:
+        """Fetch what lacks of the last good head, and hold that if it could not be restored.
+
+        Earlier versions that lack something are given up. Raises what :meth:`take` raises.
+        """
+        if self._last is not None:
+            blobs = self.blobs()
+            await self._complete([_Walk(Tree(blobs, self._last.catalog), Tree(blobs, None))])
+            held = self.held
+            if held is None:
+                held = self.held = await asyncio.to_thread(self._read, self._last)
+            await self._zones(blobs, [(None, entry) for entry in held.zones.values()])
+            await asyncio.to_thread(self._needed, held)
+        self._whole = True
 
     def _damaged(self) -> list[str]:
         found = []
@@ -195,17 +223,28 @@ class Synchroniser:
         return found
 
     def sweep(self) -> int:
-        """Remove blobs that no held head or version needs; returns how many. Not while :meth:`take` runs."""
-        if self.held is None:
-            return 0
-        blobs = self.blobs()
-        keep = set(_nodes(Tree(blobs, self.held.head.catalog)))
+        """Remove blobs that no held head or version needs; returns how many. Not while :meth:`take` runs.
+
+        Raises :class:`Damaged` where something of the held head lacks.
+        """
+        return 0 if self.held is None else self._state.sweep(self._needed(self.held))
+
+    def _needed(self, held: Held) -> set[str]:
+        """The digests of all that is held; earlier versions that lack something are given up."""
+        blobs, there = self.blobs(), set(self._state.digests())
+        needed = _nodes(Tree(blobs, held.head.catalog))
+        current = {entry.root for entry in held.zones.values()}
+        lost = []
         for root in self._state.roots():
-            keep.add(root)
-            zone = ZoneRoot.load(blobs, root)
-            for tree in (zone.apex, zone.names, zone.nsec3):
-                keep.update(_nodes(tree))
-        return self._state.sweep(keep)
+            try:
+                needed |= _of_zone(blobs, root, there)
+            except Damaged:
+                if root in current:
+                    raise
+                lost.append(root)
+        if lost:
+            self._state.give_up(lost)
+        return needed
 
     # -- fetching ---------------------------------------------------------------------------
 
@@ -280,13 +319,22 @@ def _check_serials(blobs: Blobs, entries: Iterable[Entry]) -> None:
             raise CorruptBlob(f"the SOA of {zone} does not have the serial of the catalog, {entry.serial}")
 
 
-def _nodes(tree: Tree) -> Iterable[str]:
+def _of_zone(blobs: Blobs, root: str, there: Set[str]) -> set[str]:
+    """The digests of a zone's blobs. Raises :class:`Damaged` unless all of them are *there*."""
+    zone = ZoneRoot.load(blobs, root)
+    found = {root}.union(*(_nodes(tree) for tree in (zone.apex, zone.names, zone.nsec3)))
+    if not found <= there:
+        raise Damaged(f"blob {min(found - there)} is missing on disk")
+    return found
+
+
+def _nodes(tree: Tree) -> set[str]:
     """The digests of a tree's nodes; leaves are not read."""
+    found: set[str] = set()
     level = tree.height
     nodes = {} if tree.root is None else {tree.root: level}
     while nodes:
-        yield from nodes
-        if level == 0:
-            return
-        nodes = tree.expand(nodes, level)
+        found.update(nodes)
+        nodes = tree.expand(nodes, level) if level else {}
         level -= 1
+    return found

@@ -87,25 +87,29 @@ class HeadFeed:
 
     def _follow(self) -> None:
         revisions: dict[str, int] = {}
-        told = False
+        told: type[Exception] | None = None
         while not self._stop.is_set():
             try:
-                heads = self._service.wait_heads(revisions, self._slice)
-                called = self._service.sites.called()
-            except ArcaError as error:
-                if not told:
-                    log.error("head feed cannot read the store", reason=str(error))
-                told = True
+                self._look(revisions)
+                told = None
+            except Exception as error:  # without this thread no poll would hear of a head again
+                if type(error) is not told:
+                    known = isinstance(error, ArcaError)  # its sentence says it all
+                    log.error("head feed cannot read the store", reason=str(error), exc_info=None if known else error)
+                told = type(error)
                 self._stop.wait(self._slice)
-                continue
-            told = False
-            if called != self.called and self._loop is not None:
-                with suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(self._call, called)
-            if heads and self._loop is not None:
-                revisions.update((ring, head.revision()) for ring, head in heads.items())
-                with suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(self._arrived, heads)
+
+    def _look(self, revisions: dict[str, int]) -> None:
+        """Wait for what is newer than *revisions*, which are brought up to date, and tell the event loop."""
+        heads = self._service.wait_heads(revisions, self._slice)
+        called = self._service.sites.called()
+        if called != self.called and self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._call, called)
+        if heads and self._loop is not None:
+            revisions.update({ring: head.revision() for ring, head in heads.items()})
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._arrived, heads)
 
     def _arrived(self, heads: dict[str, SignedHead]) -> None:
         self._latest.update(heads)
