@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,13 +63,22 @@ class Draining:
         """The drains that are asked for, by prefix. Raises :class:`StoreUnavailable`."""
         return {drain.prefix: drain for drain in self._read()}
 
-    def drain(self, prefixes: Iterable[str], reason: str, *, forced: bool) -> list[str]:
-        """Ask for drains; returns the prefixes for which that is new. Raises :class:`StoreUnavailable`."""
+    def drain(self, prefixes: Iterable[str], reason: str, *, forced: bool, take_over: bool = False) -> list[str]:
+        """Ask for drains; returns the prefixes for which that is new. Raises :class:`StoreUnavailable`.
+
+        With *take_over* a drain that is there gets *reason*, if there is one: so whoever asked for it first, such as a
+        playbook that stopped half-way, does not end it.
+        """
         held = {drain.prefix: drain for drain in self._read()}
         since = self._utc().strftime("%Y-%m-%dT%H:%M:%SZ")
-        new = [prefix for prefix in prefixes if prefix not in held or (forced and not held[prefix].forced)]
-        held.update({prefix: Drain(prefix, since, reason, forced) for prefix in new})
-        if new:
+        wanted = list(prefixes)
+        new = [prefix for prefix in wanted if prefix not in held or (forced and not held[prefix].forced)]
+        changed = {prefix: Drain(prefix, since, reason, forced) for prefix in new}
+        if take_over and reason:
+            others = [held[prefix] for prefix in wanted if prefix not in changed and held[prefix].reason != reason]
+            changed |= {drain.prefix: replace(drain, reason=reason) for drain in others}
+        held |= changed
+        if changed:
             self._write(held.values())
         return new
 

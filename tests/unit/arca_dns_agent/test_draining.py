@@ -85,6 +85,16 @@ def test_force_makes_one_that_waits_forced(edge: Edge) -> None:
     assert edge.drains[0].forced
 
 
+def test_whoever_drains_what_is_drained_already_may_take_it_over(edge: Edge) -> None:
+    edge.work.drain([V4], "rolling restart", forced=False)
+    assert edge.work.drain([V4], "bad disk", forced=False) == []
+    assert edge.drains[0].reason == "rolling restart"
+    assert edge.work.drain([V4], "", forced=False, take_over=True) == []
+    assert edge.drains[0].reason == "rolling restart"
+    assert edge.work.drain([V4], "bad disk", forced=False, take_over=True) == [], "it is not asked for anew"
+    assert edge.drains == (Drain(V4, "1970-01-01T00:00:00Z", "bad disk"),)
+
+
 def test_all_prefixes_are_meant_unless_some_are_named(edge: Edge) -> None:
     assert edge.work.prefixes([]) == [V4, V6]
     with pytest.raises(NotFound, match="no prefix of this edge"):

@@ -42,7 +42,7 @@ def drain(
     with _told():
         work = _of(config)
         prefixes = work.prefixes(prefix or [])
-        new = work.drain(prefixes, reason, forced=force)
+        new = work.drain(prefixes, reason, forced=force, take_over=True)
         if wait:
             work.wait_drained(prefixes, timeout, new)
     for one in prefixes:
