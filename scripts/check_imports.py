@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": BASE,
     "systemd": set(),  # what the daemons tell systemd
     "edge_config": ZONE | {"config"},  # the edge's configuration file, which agent and health check share
-    "edge_report": set(),  # the health check's state in words
+    "edge_report": {"edge_files"},  # the health check's state in words
     "edge_draining": BASE | {"edge_files"},  # asking an edge to be drained
     "edge_files": set(),  # what agent, health check and operator tell each other
     "store": ZONE | {"config"},  # passwords, as the configuration holds them
