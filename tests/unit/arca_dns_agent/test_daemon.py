@@ -63,26 +63,28 @@ def test_a_malformed_database_is_put_aside_and_filled_anew(world: World, setting
     asyncio.run(run(world, settings))
     malform(settings.state_directory / "state.sqlite", table)
     if table == "blobs":
-        with pytest.raises(StateLost):
+        with structlog.testing.capture_logs() as log, pytest.raises(StateLost):
             asyncio.run(ends(lambda: Daemon(settings, world.transport())))
+        assert log == [], "how it ends says all"
     asyncio.run(run(world, settings))
     assert (settings.state_directory / "state.damaged").exists()
 
 
 def test_damage_that_shows_while_it_works_ends_an_agent(world: World, settings: Settings) -> None:
-    database = settings.state_directory / "state.sqlite"
-
     async def story() -> None:
-        async with agent(world, settings) as daemon:
-            await until("the head is held", lambda: holds(daemon))
-            error = sqlite3.DatabaseError("database disk image is malformed")
-            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-            with pytest.raises(StateLost), daemon.state._read():
-                raise error
-            await until("it has put the database aside", lambda: not database.exists())
+        daemon = Daemon(settings, world.transport())
+        running = asyncio.create_task(daemon.run(asyncio.Event()))
+        await until("the head is held", lambda: holds(daemon))
+        error = sqlite3.DatabaseError("database disk image is malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        with pytest.raises(StateLost), daemon.state._read():
+            raise error
+        async with asyncio.timeout(15):
+            await running
 
     with pytest.raises(StateLost, match="malformed"):
         asyncio.run(story())
+    assert not (settings.state_directory / "state.sqlite").exists()
 
 
 def test_a_damaged_catalog_is_mended_when_an_agent_starts(world: World, settings: Settings) -> None:
@@ -93,7 +95,9 @@ def test_a_damaged_catalog_is_mended_when_an_agent_starts(world: World, settings
     state.close()
     with structlog.testing.capture_logs() as log:
         asyncio.run(run(world, settings))
-    assert "content on disk is whole" in [entry["event"] for entry in log]
+    events = [entry["event"] for entry in log]
+    assert "content on disk is whole" in events
+    assert "content on disk is damaged" not in events, "it is looked at before a head is taken"
 
 
 def test_what_ends_an_agent_is_told_without_the_group_that_it_came_in(

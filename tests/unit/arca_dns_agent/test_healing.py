@@ -17,6 +17,7 @@ from arca_dns.zone import names
 from arca_dns.zone.tree import ZoneRoot
 from arca_dns_agent.disk import Alarm, Damaged
 from arca_dns_agent.primary import HeldZones
+from arca_dns_agent.state import StateLost
 from arca_dns_agent.vetting import Vetting
 from clock import Clock
 from edge_agent import World
@@ -153,6 +154,35 @@ def test_an_edge_that_lost_its_catalog_takes_no_older_head(world: World, edge: E
     assert again.sync.held is None
     assert "goes back" in next(entry["reason"] for entry in log if entry["event"] == "refused")
     again.state.close()
+
+
+def test_an_edge_that_lost_its_catalog_holds_its_head_again_though_all_controllers_lag(
+    world: World, edge: Edge
+) -> None:
+    old = world.service.head()
+    world.change("example.com.", "www", "192.0.2.7")
+    edge.steps(1)
+    edge.damage(edge.catalog())
+    again = edge.restart()
+    again.again = {"controller.test": old, "second.test": old}
+    again.steps(1)
+    assert again.whole()
+    again.state.close()
+
+
+@pytest.mark.parametrize("where", ["mend", "take"])
+def test_a_database_that_is_lost_ends_the_follower(
+    world: World, edge: Edge, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    async def fails(*_arguments: object) -> bool:
+        raise StateLost("state.sqlite is damaged")
+
+    monkeypatch.setattr(edge.sync, where, fails)
+    world.change("example.com.", "www", "192.0.2.7")
+    if where == "mend":
+        edge.follower.damaged()
+    with pytest.raises(StateLost):
+        edge.steps(1)
 
 
 def test_while_no_controller_answers_what_is_damaged_is_looked_for_once(world: World, edge: Edge) -> None:

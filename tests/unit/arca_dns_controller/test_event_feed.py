@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
+import structlog
 
 from arca_dns import events
-from arca_dns.errors import CursorLost
+from arca_dns.errors import CursorLost, StoreUnavailable
 from arca_dns.events import Event
 from arca_dns.store.base import Store, Transaction
 from arca_dns.store.memory import MemoryStore
@@ -74,6 +76,32 @@ def test_a_follower_is_told_when_events_are_lost(monkeypatch: pytest.MonkeyPatch
             await feed.next(start, 20)
 
     with_feed(store, scenario)
+
+
+@pytest.mark.parametrize("failure", [StoreUnavailable("away"), ValueError("nobody thought of this")])
+def test_it_goes_on_after_whatever_failed(monkeypatch: pytest.MonkeyPatch, failure: Exception) -> None:
+    store = MemoryStore()
+    start = write(store, 0)
+    real = events.after
+    failures = [failure] * 2
+
+    def after(store: Store, cursor: int, timeout: float = 0.0) -> tuple[list[Event], int]:
+        if threading.current_thread().name == "event-feed" and failures:
+            raise failures.pop()
+        return real(store, cursor, timeout)
+
+    monkeypatch.setattr(events, "after", after)
+    monkeypatch.setattr("arca_dns_controller.event_feed._SLICE_SECONDS", 0.01)
+
+    async def scenario(feed: EventFeed) -> None:
+        await feed.next(start, 0)
+        await asyncio.to_thread(write, store, 1)
+        assert (await feed.next(start, 20)).events
+
+    with structlog.testing.capture_logs() as log:
+        with_feed(store, scenario)
+    assert not failures
+    assert [entry["reason"] for entry in log] == [str(failure)], "told once"
 
 
 def test_a_stream_goes_on_behind_events_that_nobody_asked_for() -> None:

@@ -177,7 +177,7 @@ class Primary:
         earlier = self._zones.earlier(zone, serial)
         try:
             return None if earlier is None else difference(earlier.root, version.root)
-        except MissingBlob:  # the earlier version is being removed
+        except (MissingBlob, CorruptBlob):  # the earlier version is being removed, or damaged
             return None
 
     def _above(

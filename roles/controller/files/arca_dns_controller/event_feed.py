@@ -114,28 +114,31 @@ class EventFeed:
             self._thread.start()
 
     def _follow(self, cursor: int) -> None:
-        told = False
+        told: type[Exception] | None = None
         while not self._stop.is_set():
             try:
-                found, reached = events.after(self._store, cursor, _SLICE_SECONDS)
-            except CursorLost:  # away for very long, or the store was restored
-                try:
-                    cursor = events.newest(self._store)
-                except ArcaError:
-                    self._stop.wait(_SLICE_SECONDS)
-                else:
-                    self._tell(self._lost, cursor)
-                continue
-            except ArcaError as error:
-                if not told:
-                    log.error("events cannot be read from the store", reason=str(error))
-                told = True
+                cursor = self._look(cursor)
+                told = None
+            except Exception as error:  # without this thread nobody would hear of an event again
+                if type(error) is not told:
+                    known = isinstance(error, ArcaError)  # its sentence says it all
+                    log.error(
+                        "events cannot be read from the store", reason=str(error), exc_info=None if known else error
+                    )
+                told = type(error)
                 self._stop.wait(_SLICE_SECONDS)
-                continue
-            told = False
-            if reached != cursor:
-                self._tell(self._arrived, cursor, Page([event for event in found if self._is_news(event)], reached))
-            cursor = reached
+
+    def _look(self, cursor: int) -> int:
+        """Wait for what happens behind *cursor* and tell the event loop; returns where to go on."""
+        try:
+            found, reached = events.after(self._store, cursor, _SLICE_SECONDS)
+        except CursorLost:  # away for very long, or the store was restored
+            reached = events.newest(self._store)
+            self._tell(self._lost, reached)
+            return reached
+        if reached != cursor:
+            self._tell(self._arrived, cursor, Page([event for event in found if self._is_news(event)], reached))
+        return reached
 
     def _tell(self, what: Callable[..., None], *arguments: object) -> None:
         """Have *what* called by the event loop."""
