@@ -116,7 +116,7 @@ class Daemon:
             if settings.resolver_socket is None
             else ResolverKeeper(
                 Unbound(settings.resolver_socket, settings.server),
-                lambda: {zone: not one.signed for zone, one in self.converger.proved.items()},
+                lambda: self.converger.unsigned,
                 changed=self._changed,
                 audit_interval=min(_RESOLVER_AUDIT, settings.sync_interval),
                 file=(None if settings.resolver_file is None else UnboundFile(settings.resolver_file, settings.server)),
