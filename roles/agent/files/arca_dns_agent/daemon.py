@@ -36,6 +36,7 @@ from .state import Served, State
 from .sync import Synchroniser
 from .unbound import Unbound
 from .unbound_file import Anchors, UnboundFile
+from .unfinished import Unfinished
 from .vetting import Vetting
 
 log = structlog.get_logger(__name__)
@@ -269,7 +270,8 @@ class Daemon:
 
 def _server(settings: Settings, notifier: Notifier) -> AuthoritativeServer:
     if settings.driver == "knot":
-        return Knot(settings.knotc, settings.control_socket, settings.pattern, notifier, run_knotc)
+        unfinished = Unfinished(settings.state_directory / "knot-transaction.json")
+        return Knot(settings.knotc, settings.control_socket, settings.pattern, notifier, run_knotc, unfinished)
     return Nsd(settings.control_socket, settings.pattern, notifier)
 
 
