@@ -82,23 +82,33 @@ class World:
 
     def falsify(self, zone: str) -> int:
         """Publish *zone* with the next serial and the signatures it had, under a good head; returns that serial."""
+        origin = names.from_text(zone)
+        apex = self.content(zone).apex.get(origin) or b""
+        right = rr.node_of(apex)[rr.SOA].rdatas[0]
+        serial = rr.soa_serial(right) + 1
+        self.publish(zone, {origin: apex.replace(right, right[:-20] + serial.to_bytes(4, "big") + right[-16:])}, serial)
+        return serial
+
+    def content(self, zone: str) -> ZoneRoot:
+        """What the head says of *zone*."""
+        blobs = Blobs(self.service._store.read_blobs)
+        entry = Catalog(blobs, self.service.head().head().catalog).get(names.from_text(zone))
+        assert entry is not None
+        return ZoneRoot.load(blobs, entry.root)
+
+    def publish(self, zone: str, nodes: dict[bytes, bytes | None], serial: int) -> None:
+        """Publish *zone* with *nodes* in the place of those it has, as version *serial*, as no controller would."""
         origin, store = names.from_text(zone), self.service._store
         head, blobs = self.service.head().head(), Blobs(store.read_blobs)
         catalog = Catalog(blobs, head.catalog)
         entry = catalog.get(origin)
         assert entry is not None
-        root = ZoneRoot.load(blobs, entry.root)
-        apex = root.apex.get(origin) or b""
-        right = rr.node_of(apex)[rr.SOA].rdatas[0]
-        serial = entry.serial + 1
-        false = apex.replace(right, right[:-20] + serial.to_bytes(4, "big") + right[-16:])
-        wrong = replace(entry, serial=serial, root=root.update({origin: false}).store(blobs))
+        wrong = replace(entry, serial=serial, root=ZoneRoot.load(blobs, entry.root).update(nodes).store(blobs))
         revision = head.revision + 1
         head = replace(head, revision=revision, catalog=catalog.update({origin: wrong}).root)
         store.write_blobs(blobs.pending)
         document: JsonObject = {"signed": dict(self.head_key.sign(head).to_json()), "revision": revision}
         store.commit(Transaction(writes={head_key(head.ring): document}))
-        return serial
 
     def serial(self, zone: str) -> int:
         return self.service.signed_zone(names.from_text(zone))[0].serial

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -69,14 +71,20 @@ def tool(name: str, package: str) -> str:
 def free_port() -> int:
     """A port that is free for UDP and TCP at this moment."""
     while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        with socket.socket() as tcp:
             tcp.bind(("127.0.0.1", 0))
             port: int = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+            if _free_for_udp(port):
+                return port
+
+
+def _free_for_udp(port: int) -> bool:
+    with socket.socket(type=socket.SOCK_DGRAM) as udp:
+        try:
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 class RunningNsd:
@@ -96,7 +104,9 @@ class RunningNsd:
     def start(self) -> None:
         (self.directory / "nsd.ctl").unlink(missing_ok=True)
         command = [tool("nsd", "nsd"), "-d", "-c", str(self.directory / "nsd.conf")]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         deadline = time.monotonic() + 10
         while not (self.directory / "nsd.ctl").exists():
             assert self._process.poll() is None, self.log()
@@ -106,10 +116,13 @@ class RunningNsd:
     def kill(self) -> None:
         """As a crash would end it."""
         if self._process is not None:
-            subprocess.run(["pkill", "-KILL", "-P", str(self._process.pid)], check=False)
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)  # what a reload has forked too
             self._process.wait()
             self._process = None
+            deadline = time.monotonic() + 10
+            while not _free_for_udp(self.port):
+                assert time.monotonic() < deadline, self.log()
+                time.sleep(0.01)
 
     def stop(self) -> None:
         if self._process is not None:

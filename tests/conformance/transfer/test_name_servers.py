@@ -20,6 +20,7 @@ import pytest
 import structlog
 
 from arca_dns.zone import names, rr
+from arca_dns_agent.daemon import Daemon
 from edge_agent import ZONE, World, agent, until
 from running_knot import RunningKnot
 from running_nsd import RunningNsd, tool
@@ -271,6 +272,61 @@ def test_content_that_does_not_validate_is_not_served_whoever_signed_the_head(
             assert soa(server, "example.com.") == before, "also where the server asks by itself"
             serial = world.change("example.net.", "www", "192.0.2.7")
             await until("the other goes on", lambda: soa(server, "example.net.") == serial)
+
+    asyncio.run(story())
+
+
+def test_a_version_with_an_older_serial_is_served_and_nothing_newer_is_said_before(
+    world: World, server: Server, tmp_path: Path
+) -> None:
+    def said(daemon: Daemon) -> int | None:
+        document = json.loads((daemon.state._path.parent / "served.json").read_bytes())
+        return next((int(zone["serial"]) for zone in document["zones"]), None)
+
+    async def story() -> None:
+        world.create("example.com.", signed=False)
+        first = world.serial("example.com.")
+        old = dict(world.content("example.com.").items())
+        async with agent(world, server.settings(world, tmp_path)) as daemon:
+            await until("it is served", lambda: soa(server, "example.com.") == first)
+            newer = world.change("example.com.", "www", "192.0.2.99")
+            await until("the newer one is said", lambda: said(daemon) == newer)
+            world.publish("example.com.", old, first)
+            while (now := soa(server, "example.com.")) != first:
+                assert now == newer
+                await asyncio.sleep(0.01)
+            assert said(daemon) == first, "before the server goes back"
+            await until("it is proved", lambda: not daemon.converger.going_back)
+            assert daemon.converger.proved[names.from_text("example.com.")].serial == first
+
+    asyncio.run(asyncio.wait_for(story(), 30))
+
+
+def test_other_content_with_the_same_serial_is_said_once_it_is_transferred(
+    world: World, server: Server, tmp_path: Path
+) -> None:
+    owner = names.from_text("www.example.com.")
+
+    async def story() -> None:
+        world.create("example.com.", signed=False)
+        serial = world.serial("example.com.")
+        async with agent(world, server.settings(world, tmp_path)) as daemon:
+            await until("it is served", lambda: len(daemon.converger.proved) == 1)
+            node = world.content("example.com.").names.get(owner) or b""
+            daemon._listener._clients = asyncio.Semaphore(0)  # transfers wait
+            world.publish("example.com.", {owner: node.replace(b"\xc0\0\2\x50", b"\xc0\0\2\x51")}, serial)
+            held = daemon.synchroniser
+            await until("the other is held", lambda: held.held and held.held.head.revision == 2)
+            root = held.held.zones[names.from_text("example.com.")].root
+            await asyncio.sleep(0.5)
+            assert daemon.converger.proved[names.from_text("example.com.")].root != root
+            for _client in range(64):
+                daemon._listener._clients.release()
+            await until("it is proved", lambda: daemon.converger.proved[names.from_text("example.com.")].root == root)
+            query = dns.message.make_query("www.example.com.", "A")
+            answer = await asyncio.to_thread(dns.query.udp, query, "127.0.0.1", 2, server.port)
+            assert answer.answer[0][0].address == "192.0.2.81", "when it is said, it is served"
+            assert not daemon.converger.problems
 
     asyncio.run(story())
 

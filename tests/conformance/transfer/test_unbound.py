@@ -91,6 +91,17 @@ def test_a_zone_that_nothing_leads_to_is_validated_by_its_own_keys(
             await asyncio.to_thread(unbound.restart)
             await told(unbound, "first")
             await until("and after a restart", lambda: address(unbound, "www.first.example") == V80)
+            world.create("third.example.", signed=False)
+            await told(unbound, "first", "third")
+            await until("it is in the file", lambda: "third" in (kept / "zones.conf").read_text())
+        world.delete("third.example.")
+        fresh = replace(settings, state_directory=tmp_path / "fresh")
+        async with agent(world, fresh):
+            listed = ("third.example. IN stub", "first.example. IN stub")
+            await until(
+                "an agent that knows nothing of it takes it back",
+                lambda: [stub in unbound.control("list_stubs") for stub in listed] == [False, True],
+            )
 
     try:
         asyncio.run(story())

@@ -16,6 +16,7 @@ from arca_dns.zone import names
 from arca_dns_agent.datagram import Exchange
 from arca_dns_agent.knot import Knot, run
 from arca_dns_agent.server import Notifier, ServerUnavailable
+from arca_dns_agent.unfinished import Unfinished
 from transfers import KEY
 
 COM, REVERSE, ODD = (names.from_text(name) for name in ("example.com.", "0/26.113.0.203.in-addr.arpa.", r"a\032b."))
@@ -40,9 +41,11 @@ class FakeKnotc:
 
 
 def knot(tmp_path: Path, fake: FakeKnotc) -> Knot:
-    (tmp_path / "knot.sock").touch()
+    if not (tmp_path / "knot.sock").exists():
+        (tmp_path / "knot.sock").touch()
     notifier = Notifier(Exchange(bytes, timeout=0.01), KEY, time.time)
-    return Knot("/usr/sbin/knotc", tmp_path / "knot.sock", "arca", notifier, fake, fake.sleep)
+    note = Unfinished(tmp_path / "note.json")
+    return Knot("/usr/sbin/knotc", tmp_path / "knot.sock", "arca", notifier, fake, note, fake.sleep)
 
 
 def test_zones_are_added_in_one_transaction_with_the_template(tmp_path: Path) -> None:
@@ -84,6 +87,108 @@ def test_a_transaction_that_knot_does_not_take_is_given_up(tmp_path: Path) -> No
     with pytest.raises(ServerUnavailable, match="semantic check"):
         asyncio.run(knot(tmp_path, fake).remove([COM]))
     assert fake.given[-1] == ["conf-abort"]
+
+
+class Hanging(FakeKnotc):
+    """Stops at the batch that commits, and at what comes after it."""
+
+    def __init__(self, answers: dict[str, str] | None = None) -> None:
+        super().__init__(answers)
+        self.hanging = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.raised: Exception | None = None
+
+    async def __call__(self, command: Sequence[str], given: str) -> str:
+        if "conf-commit" in given or self.hanging.is_set():
+            self.hanging.set()
+            if self.raised is not None:
+                raise self.raised
+            await self.go_on.wait()
+        return await super().__call__(command, given)
+
+
+def test_a_transaction_that_has_begun_is_ended_before_an_agent_stops(tmp_path: Path) -> None:
+    fake = Hanging()
+
+    async def story() -> None:
+        adding = asyncio.create_task(knot(tmp_path, fake).add([COM]))
+        await fake.hanging.wait()
+        adding.cancel()
+        await asyncio.sleep(0)
+        fake.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await adding
+
+    asyncio.run(story())
+    assert fake.given[-1][-1] == "conf-commit"
+
+
+def test_a_transaction_whose_end_gave_no_answer_is_aborted(tmp_path: Path) -> None:
+    class Silent(FakeKnotc):
+        async def __call__(self, command: Sequence[str], given: str) -> str:
+            if "conf-commit" in given:
+                raise TimeoutError
+            return await super().__call__(command, given)
+
+    fake = Silent()
+    with pytest.raises(ServerUnavailable):
+        asyncio.run(knot(tmp_path, fake).add([COM]))
+    assert fake.given == [["conf-begin"], ["conf-abort"]]
+
+
+BUSY = "error: (too many transactions)"
+OURS = "+zone.domain = example.com.\n+zone[example.com.].template = arca"
+
+
+def killed(tmp_path: Path) -> None:
+    """An agent that is gone in the middle of a transaction with `example.com.`."""
+    fake = Hanging()
+    fake.raised = TimeoutError()
+    with pytest.raises(ServerUnavailable):
+        asyncio.run(knot(tmp_path, fake).add([COM]))
+
+
+@pytest.mark.parametrize("differences", [OURS, OURS.replace("+", "-"), ""])
+def test_a_transaction_that_an_agent_left_is_ended_by_the_next(tmp_path: Path, differences: str) -> None:
+    killed(tmp_path)
+    fake = FakeKnotc({"conf-diff": differences})
+    assert asyncio.run(knot(tmp_path, fake).add([ODD])) == {}
+    assert fake.given[:3] == [["conf-diff"], ["conf-abort"], ["conf-begin"]]
+    assert asyncio.run(knot(tmp_path, fake).add([ODD])) == {}
+    assert fake.given.count(["conf-diff"]) == 1
+
+
+@pytest.mark.parametrize(
+    "differences",
+    [
+        "+server.nsid = x",
+        f"{OURS}\n+zone.domain = other.example.",
+        "-zone[other.example.].template = default",
+        "error: (no active transaction)",
+    ],
+)
+def test_a_transaction_of_somebody_else_is_not_ended_whatever_an_agent_left(tmp_path: Path, differences: str) -> None:
+    killed(tmp_path)
+    fake = FakeKnotc({"conf-diff": differences, "conf-begin": BUSY})
+    with pytest.raises(ServerUnavailable, match="too many transactions"):
+        asyncio.run(knot(tmp_path, fake).add([COM]))
+    assert ["conf-abort"] not in fake.given
+    assert fake.given.count(["conf-diff"]) == 1, "what was left is gone: this one is an operator's"
+
+
+def test_what_was_left_in_a_knot_that_has_been_restarted_is_gone_with_it(tmp_path: Path) -> None:
+    killed(tmp_path)
+    (tmp_path / "knot.sock").rename(tmp_path / "old.sock")
+    fake = FakeKnotc()
+    asyncio.run(knot(tmp_path, fake).add([COM]))
+    assert fake.given[0] == ["conf-begin"]
+
+
+def test_a_note_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    (tmp_path / "note.json").write_text("{")
+    fake = FakeKnotc()
+    asyncio.run(knot(tmp_path, fake).add([COM]))
+    assert fake.given[0] == ["conf-begin"]
 
 
 def test_a_removed_zone_leaves_nothing_on_disk(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from arca_dns.publish.catalog import Entry
 from arca_dns.publish.head import Head
 from arca_dns.zone import names
 from arca_dns_agent import report
-from arca_dns_agent.converge import Content
+from arca_dns_agent.claims import GoingBack
+from arca_dns_agent.content import Content
 from arca_dns_agent.leases import HealthFile
 from arca_dns_agent.state import Served
 from arca_dns_agent.sync import Held
@@ -27,10 +28,12 @@ HELD = Held(
 )
 CONVERGER = SimpleNamespace(
     settled=8,
+    settled_ring="stable",
     proved={COM: Served(COM, 5, "a", False), NET: Served(NET, 7, "x", True)},
     problems={ORG: "cannot parse"},
     server_problem=None,
     server_version="NSD 4.6.1",
+    going_back={},
     content={NET: Content((2371, 60485), 1_800_000_000)},
 )
 CONTACT = SimpleNamespace(reachable=False, last=1500.0, problem="no route")
@@ -46,6 +49,25 @@ def test_the_health_check_understands_served_json() -> None:
     }
     assert served.probe_zone == "example.net.", "a signed zone proves more"
     assert (len(served.problems), len(served.notes)) == (1, 1), "head expired; controller out of reach"
+
+
+def test_the_health_check_expects_of_a_zone_that_goes_back_no_more_than_it_goes_to() -> None:
+    back = {NET: GoingBack(Served(NET, 7, "x", True), None, 3)}
+    proved = {COM: CONVERGER.proved[COM]}
+    converger = SimpleNamespace(**{**vars(CONVERGER), "proved": proved, "going_back": back})
+    served = parse(json.dumps(report.served(HELD, converger, CONTACT, 1600)).encode())  # type: ignore[arg-type]
+    assert served.zones["example.net."].serial == 3
+    assert not served.zones["example.net."].signed, "the older version may be without signatures"
+    assert "example.com." in served.zones
+
+
+def test_the_ring_that_is_attested_is_that_of_the_head_that_is_attested(tmp_path: Path) -> None:
+    moved = SimpleNamespace(**{**vars(CONVERGER), "settled": 101, "settled_ring": "canary"})
+    document = report.attestation(HELD, moved, HealthFile(tmp_path / "none"), 0)  # type: ignore[arg-type]
+    assert (document["head"], document["ring"]) == (101, "canary")
+    fresh = SimpleNamespace(**{**vars(CONVERGER), "settled": None, "settled_ring": None})
+    document = report.attestation(HELD, fresh, HealthFile(tmp_path / "none"), 0)  # type: ignore[arg-type]
+    assert (document["head"], document["ring"]) == (None, "stable"), "the one that it follows"
 
 
 def test_status_says_of_each_zone_whether_it_is_served_as_wanted() -> None:

@@ -44,7 +44,8 @@ class FakeResolver:
 
     async def differing(self, wanted: Mapping[bytes, bool]) -> list[bytes]:
         self._check()
-        return [zone for zone, insecure in wanted.items() if self.stubs.get(zone) is not insecure]
+        left = [zone for zone in self.stubs if zone not in wanted]
+        return [zone for zone, insecure in wanted.items() if self.stubs.get(zone) is not insecure] + left
 
     async def add(self, zone: bytes, *, insecure: bool) -> str | None:
         self._check()
@@ -77,7 +78,7 @@ class World:
         self.now = 0.0
         self.keeper = ResolverKeeper(
             self.resolver,
-            lambda: self.wanted,
+            lambda: dict(self.wanted),
             changed=lambda: None,
             audit_interval=30.0,
             file=None if file is None else UnboundFile(file, ("127.0.0.1", 5300)),
@@ -174,6 +175,102 @@ def test_a_refused_zone_keeps_no_other_waiting(world: World) -> None:
     assert world.resolver.added == 2
 
 
+def test_a_zone_that_is_removed_while_others_are_told_of_is_not_told_of(world: World) -> None:
+    add = world.resolver.add
+
+    async def slow(zone: bytes, *, insecure: bool) -> str | None:
+        if zone == COM:
+            del world.wanted[NET]
+            world.keeper.served(NET)
+        return await add(zone, insecure=insecure)
+
+    world.resolver.add = slow  # type: ignore[method-assign]
+    world.wanted = {COM: False, NET: False}
+    world.step(3)
+    assert world.resolver.stubs == {COM: False}
+
+
+def test_a_zone_that_becomes_signed_while_it_is_told_of_is_told_of_again(world: World) -> None:
+    add = world.resolver.add
+
+    async def slow(zone: bytes, *, insecure: bool) -> str | None:
+        if insecure:
+            world.wanted[zone] = False
+            world.keeper.served(zone)
+        return await add(zone, insecure=insecure)
+
+    world.resolver.add = slow  # type: ignore[method-assign]
+    world.wanted = {COM: True}
+    world.step(2)
+    assert world.resolver.stubs == {COM: False}
+
+
+def test_a_version_that_comes_while_the_cache_is_flushed_is_flushed_too(world: World) -> None:
+    world.wanted = {COM: False}
+    world.step()
+    flush, served = world.resolver.flush, [COM]
+
+    async def slow(zones: Iterable[bytes]) -> None:
+        await flush(zones)
+        if served:
+            world.keeper.served(served.pop())
+
+    world.resolver.flush = slow  # type: ignore[method-assign]
+    world.keeper.served(COM)
+    world.step(3)
+    assert world.resolver.flushed[1:] == [[COM], [COM]]
+
+
+@pytest.mark.parametrize("what", ["remove", "flush"])
+def test_what_a_resolver_could_not_be_told_is_told_later(world: World, what: str) -> None:
+    world.wanted = {COM: False, NET: False}
+    world.step()
+
+    async def silent(*_given: object) -> None:
+        raise ResolverUnavailable("the control socket does not answer")
+
+    setattr(world.resolver, what, silent)
+    del world.wanted[COM]
+    world.keeper.served(COM)
+    world.step()
+    assert world.keeper.problem is not None
+    delattr(world.resolver, what)
+    world.resolver.flushed.clear()
+    world.step()
+    assert world.resolver.stubs == {NET: False}
+    assert COM in world.resolver.flushed[0]
+
+
+def test_a_zone_that_is_asked_for_here_and_not_wanted_is_found_by_the_audit(world: World) -> None:
+    world.wanted = {COM: False}
+    world.step()
+    world.wanted = {}
+    world.step()
+    assert world.resolver.stubs == {COM: False}, "nobody said so"
+    world.now += 31
+    world.step()
+    assert world.resolver.stubs == {}
+
+
+def test_zones_that_an_agent_before_this_one_left_are_taken_back(tmp_path: Path) -> None:
+    first = World(tmp_path / "zones.conf")
+    first.wanted, first.anchors = {COM: False, REVERSE: True}, {COM: (KEY,)}
+    first.step()
+    world = World(tmp_path / "zones.conf")
+    removed: list[bytes] = []
+
+    async def remove(zone: bytes) -> None:
+        removed.append(zone)
+
+    world.resolver.remove = remove  # type: ignore[method-assign]
+    world.wanted = {COM: False}
+    world.step()
+    assert removed == [], "it is not known yet what is served"
+    world.anchors = {COM: (KEY,)}
+    world.step()
+    assert removed == [REVERSE]
+
+
 LISTED = """\
 . IN stub prime A.ROOT-SERVERS.NET. 198.41.0.4
 Example.com. IN stub noprime 127.0.0.1
@@ -201,6 +298,16 @@ def test_what_unbound_lists_is_compared_in_its_own_spelling(tmp_path: Path) -> N
     assert asyncio.run(driver.differing({COM: True, NET: False})) == [COM, NET]
     driver, _asked = unbound(tmp_path, LISTED.replace("192.0.2.1", "127.0.0.1"))
     assert asyncio.run(driver.differing(wanted)) == []
+
+
+def test_of_stubs_that_are_not_wanted_those_are_ours_that_we_told_unbound_of(tmp_path: Path) -> None:
+    driver, _asked = unbound(tmp_path, LISTED.replace("192.0.2.1", "127.0.0.1"))
+    assert asyncio.run(driver.differing({COM: False})) == [], "they may be an operator's, for another port"
+    for zone in (NET, REVERSE):
+        asyncio.run(driver.add(zone, insecure=True))
+    assert asyncio.run(driver.differing({COM: False})) == [NET, REVERSE]
+    asyncio.run(driver.remove(NET))
+    assert asyncio.run(driver.differing({COM: False})) == [REVERSE]
 
 
 def test_unbound_is_kept_from_answering_reverse_zones_itself(tmp_path: Path) -> None:

@@ -13,23 +13,24 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from typing import TypeAlias
 
 import structlog
 
-from arca_dns.dnssec.keys import key_tag
 from arca_dns.errors import ArcaError
 from arca_dns.publish.catalog import Entry
+from arca_dns.publish.head import Head
 from arca_dns.zone import names, rr
-from arca_dns.zone.tree import NEVER, Blobs, ZoneRoot
+from arca_dns.zone.tree import Blobs
 
+from .claims import Claims, Unsigned
+from .content import Apex, apex as apex_of
 from .primary import Transfer
 from .prove import Proof, Prover
 from .quarantine import Quarantine
 from .server import AuthoritativeServer, ServerUnavailable
 from .state import Served
 from .sync import Held
-from .unbound_file import trusted
 from .vetting import Vetting
 
 log = structlog.get_logger(__name__)
@@ -43,28 +44,11 @@ _ENOUGH = 4  # times that it was sent one version
 _TICK = 1.0
 _FIRST_POLL, _LAST_POLL = 0.004, 0.25
 _FIRST_NOTICE, _LAST_NOTICE = 1.0, 10.0
+_KNOWN = 10.0  # seconds until a server knows all of very many zones that it was given
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What is told of a version that is served: the tags of its DNSKEYs, and when its first signature expires.
-
-    *anchors* are the keys that a resolver may trust.
-    """
-
-    dnskey_tags: tuple[int, ...]
-    earliest_expiry: int | None
-    anchors: tuple[bytes, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Apex:
-    """What a zone's apex says: the SOA for NOTIFY, the keys for the proof; *content* is told."""
-
-    soa: rr.RRset
-    keys: tuple[bytes, ...]
-    content: Content
-    large: bool
+#: Ring, revision and catalog: an edge that is moved to another ring may find the revision there that it had.
+_Goal: TypeAlias = "tuple[str, int, str | None]"
 
 
 class Converger:
@@ -100,7 +84,6 @@ class Converger:
         self._held = held
         self._blobs = blobs
         self._vetting = vetting
-        self._flush = flush
         self._changed = changed
         self._damaged = damaged
         self._timeout = timeout
@@ -109,20 +92,25 @@ class Converger:
         self._served = served
         self._monotonic = monotonic
         self._sleep = sleep
-        self.proved = proved
-        self.content: dict[bytes, Content] = {}  # of proved zones, known once they are proved in this process
+        self._claims = Claims(proved, flush)
+        self.proved = self._claims.proved
+        self.content = self._claims.content
+        self.going_back = self._claims.going_back
+        self.unsigned = Unsigned(self._claims)
         self._quarantine = Quarantine(monotonic)
         self.server_problem: str | None = None
         self.server_version = ""
-        self.settled: int | None = None  # the latest revision of which every zone is proved or failed
+        self._settled: _Goal | None = None
         self._applied: dict[bytes, Entry] = {}
         self._given: set[bytes] = set()  # what the server has
         self._giving: set[bytes] = set()  # what it is about to be given
-        self._aimed: int | None = None
+        self._added: dict[bytes, float] = {}  # when it was given them
+        self._aimed: _Goal | None = None
         self._generation: object = None
         self._next_audit = 0.0
         self._pending: dict[bytes, None] = {}
-        self._active: dict[bytes, None] = {}
+        self._active: dict[bytes, Entry | None] = {}  # with the version that is worked on
+        self._doubted: set[bytes] = set()  # the server may have other content with a serial of theirs
         self._fresh: set[bytes] = set()
         self._told: dict[bytes, float] = {}  # when the server was last told of a large zone
         self._wake = asyncio.Event()
@@ -138,18 +126,18 @@ class Converger:
         return self._quarantine.reasons
 
     def anchors(self) -> dict[bytes, tuple[bytes, ...]]:
-        """The keys to trust of each signed zone that is served, also of one whose wanted version the server refuses."""
-        found: dict[bytes, tuple[bytes, ...]] = {}
-        for zone, served in self.proved.items():
-            if zone in self.content:
-                found[zone] = self.content[zone].anchors
-            elif served.signed:
-                try:
-                    node = rr.node_of(ZoneRoot.load(self._blobs(), served.root).apex.get(zone) or b"")
-                except ArcaError:
-                    continue
-                found[zone] = trusted(node[rr.DNSKEY].rdatas) if rr.DNSKEY in node else ()
-        return {zone: keys for zone, keys in found.items() if keys}
+        """The keys to trust of each zone that is served. See :meth:`.claims.Claims.anchors`."""
+        return self._claims.anchors(self._blobs)
+
+    @property
+    def settled(self) -> int | None:
+        """The latest revision of which every zone is proved or failed."""
+        return None if self._settled is None else self._settled[1]
+
+    @property
+    def settled_ring(self) -> str | None:
+        """The ring of the head with that revision."""
+        return None if self._settled is None else self._settled[0]
 
     def waiting(self) -> int:
         """How many zones are not proved or failed yet, or are being tried again."""
@@ -182,7 +170,7 @@ class Converger:
                 await self._audit(everything=first or generation != self._generation)
                 self._generation = generation
                 self._next_audit = self._monotonic() + self._audit_interval
-            elif held.head.revision != self._aimed:
+            elif _goal(held.head) != self._aimed:
                 await self._aim(held)
                 await self._give(held.zones.keys() - self._given)
             for zone in self._quarantine.due():
@@ -208,31 +196,36 @@ class Converger:
         self._settle()
 
     async def _aim(self, held: Held) -> None:
-        """Make *held* the goal; zones that it does not have are taken back, first in the agent's word, then in fact."""
-        if held.head.revision == self._aimed:
+        """Make *held* the goal.
+
+        Zones that it lacks, or has with an older serial, are taken back, first in the agent's word, then in fact.
+        """
+        if _goal(held.head) == self._aimed:
             return
         removed = [zone for zone in self._applied.keys() | self.proved.keys() if zone not in held.zones]
         changed = [zone for zone, entry in held.zones.items() if self._applied.get(zone) != entry]
-        self._applied, self._aimed = dict(held.zones), held.head.revision
+        self._applied, self._aimed = dict(held.zones), _goal(held.head)
         for zone in removed:
-            self.proved.pop(zone, None)
-            self.content.pop(zone, None)
+            self._claims.forget(zone)
             self._quarantine.release(zone)
             self._pending.pop(zone, None)
             self._told.pop(zone, None)
+            self._added.pop(zone, None)
+            self._doubted.discard(zone)
             self._vetting.forget(zone)
-        self._giving.update(zone for zone in changed if zone not in self._given)
+            self._served(zone)
+        self._claims.aim(held.zones[zone] for zone in changed)
+        new = [zone for zone in changed if zone not in self._given]
+        self._giving.update(new)
+        self._fresh.update(new)
         for zone in changed:
             self._queue(zone)
-        if removed:
-            await self._flush()
-            gone = self._given.intersection(removed)
-            self._given -= gone
-            if gone:
-                await self._server.remove(gone)
-                log.info("zones removed", zones=len(gone))
-            for zone in removed:
-                self._served(zone)
+        await self._claims.written()
+        gone = self._given.intersection(removed)
+        self._given -= gone
+        if gone:
+            await self._server.remove(gone)
+            log.info("zones removed", zones=len(gone))
 
     async def _audit(self, *, everything: bool) -> None:
         """Compare what the server has with the goal; with *everything*, prove each zone again."""
@@ -241,6 +234,9 @@ class Converger:
         self._given = set(status)
         extra = self._given - self._applied.keys()
         if extra:
+            for zone in extra:
+                self._served(zone)
+            await self._claims.written()
             await self._server.remove(extra)
             self._given -= extra
             log.info("zones removed", zones=len(extra))
@@ -259,7 +255,9 @@ class Converger:
         # The server asks for a new zone by itself: no NOTIFY at first.
         self._fresh.update(wanted)
         failures = await self._server.add(wanted)
-        self._given.update(zone for zone in wanted if zone not in failures)
+        given, now = [zone for zone in wanted if zone not in failures], self._monotonic()
+        self._given.update(given)
+        self._added.update(dict.fromkeys(given, now))
         for zone, reason in failures.items():
             self._fail(zone, reason)
         log.info("zones added", zones=len(wanted) - len(failures), failed=len(failures))
@@ -274,8 +272,8 @@ class Converger:
         # A zone that failed in this version and is tried again has been told of: no head waits for it.
         if not all(self._quarantine.holds(zone, self._applied.get(zone)) for zone in (*self._active, *self._pending)):
             return
-        if self.settled != self._aimed:
-            self.settled = self._aimed
+        if self._settled != self._aimed:
+            self._settled = self._aimed
             log.info("head settled", revision=self.settled, zones=len(self.proved), failed=len(self.problems))
             self._changed()
 
@@ -295,8 +293,10 @@ class Converger:
             except ServerUnavailable as error:
                 self._fail(zone, str(error))
             except ArcaError as error:
-                self._fail(zone, str(error))
-                self._damaged()
+                if self._fail(zone, str(error)):
+                    self._damaged()
+            except (OSError, sqlite3.Error) as error:
+                self._fail(zone, f"state cannot be read or written: {error}")
             finally:
                 del self._active[zone]
                 if self._pending:
@@ -324,30 +324,41 @@ class Converger:
         notice_pause, poll_pause = _FIRST_NOTICE, _FIRST_POLL
         next_notice = progress + (_FIRST_NOTICE if zone in self._fresh else 0.0)
         self._fresh.discard(zone)
-        reloaded = added = False
+        gave = False
+        renewed = float("-inf")  # when the whole zone was asked to be transferred
         sent = 0
         while (wanted := self._applied.get(zone)) is not None:
             if wanted != entry:
-                entry = wanted
-                apex = await asyncio.to_thread(self._apex, entry)
-                before = self.proved.get(zone)
+                entry = self._active[zone] = wanted
+                apex = await asyncio.to_thread(apex_of, self._blobs(), entry)
+                large = apex.records >= _LARGE
+                before = self._claims.last(zone)
                 if before is None or before.root != entry.root:
                     refused = await asyncio.to_thread(self._vetting.problem, entry)
                     if refused is not None:
                         self._fail(zone, refused)
                         return
                 if before is not None and before.serial == entry.serial and before.root != entry.root:
-                    await self._server.reload(zone)
+                    self._doubted.add(zone)
+                reloaded = zone in self._doubted
+                if reloaded:
+                    renewed = self._monotonic()
+                    await self._reload(zone)
                 past = self._transfer(zone)
                 sent = past.times if past is not None and past.serial == entry.serial else 0
             proof = await self._prover.prove(zone, apex.keys)
-            if proof.serial == entry.serial:
-                self._proved(entry, apex, proof)
-                return
             now = self._monotonic()
             transfer = self._transfer(zone) or Transfer()
-            loading = min(_LOADING_LARGE if apex.large else _LOADING, self._timeout)
-            in_flight = transfer.sending > 0 or (transfer.serial != proof.serial and now - transfer.ended < loading)
+            loading = min(_LOADING_LARGE if large else _LOADING, self._timeout)
+            loaded = now - transfer.ended >= loading
+            renewal = zone in self._doubted and transfer.whole >= renewed  # the server has all of it, or will soon
+            known = zone not in self._doubted or (renewal and loaded)
+            if proof.serial == entry.serial and known and self._may_be_said(entry):
+                self._proved(entry, apex, proof)
+                return
+            if self._applied.get(zone) != entry:
+                continue
+            in_flight = transfer.sending > 0 or (not loaded and (renewal or transfer.serial != proof.serial))
             times = transfer.times - sent if transfer.serial == entry.serial else 0
             if (in_flight and times < _ENOUGH) or (proof.serial is not None and proof.serial != seen):
                 seen, progress = proof.serial, now
@@ -355,30 +366,33 @@ class Converger:
                 self._fail(zone, f"serial {entry.serial} was transferred {times} times and is not served")
                 return
             if now - progress > self._timeout:
-                self._fail(zone, f"serial {entry.serial} is not served: {_state(proof)}")
+                self._fail(zone, f"serial {entry.serial} is not served: {_state(proof, entry)}")
                 return
-            if proof.unknown and not added and zone not in self._giving:
+            if proof.unknown and zone not in self._giving and now - self._added.get(zone, float("-inf")) > _KNOWN:
+                gave = True
                 failures = await self._server.add([zone])
-                added = True
                 if zone in failures:
                     self._fail(zone, failures[zone])
                     return
                 self._given.add(zone)
+                self._added[zone] = self._monotonic()
+                if self._applied.get(zone) != entry:
+                    continue
             if in_flight:
                 pass
             elif proof.serial is not None and rr.serial_newer(proof.serial, entry.serial) and not reloaded:
                 log.warning("serial went back", zone=names.to_text(zone), served=proof.serial, serial=entry.serial)
-                await self._server.reload(zone)
+                await self._reload(zone)
                 reloaded = True
-            elif apex.large and now - self._told.get(zone, float("-inf")) < _LARGE_PAUSE:
+            elif large and now - self._told.get(zone, float("-inf")) < _LARGE_PAUSE:
                 pass  # changes of the next moments go out together
             # While the version told of last is on its way, no other is told of.
             elif now >= next_notice or (notified not in (None, entry.serial) and proof.serial == notified):
                 if zone in self.problems and proof.serial is not None and not reloaded:
                     # It took no NOTIFY the last time: it may believe that it has this serial.
-                    await self._server.reload(zone)
+                    await self._reload(zone)
                     reloaded = True
-                if apex.large:
+                if large:
                     self._told[zone] = now
                 await self._server.notify(zone, apex.soa)
                 if notified == entry.serial:
@@ -386,18 +400,23 @@ class Converger:
                 notified, next_notice, poll_pause = entry.serial, self._monotonic() + notice_pause, _FIRST_POLL
             await self._sleep(poll_pause)
             poll_pause = min(poll_pause * 1.3, _LAST_POLL)
+        if gave:
+            # It was removed while it was given.
+            self._given.discard(zone)
+            self._added.pop(zone, None)
+            await self._server.remove([zone])
 
-    def _apex(self, entry: Entry) -> _Apex:
-        root = ZoneRoot.load(self._blobs(), entry.root)
-        node = rr.node_of(root.apex.get(entry.zone) or b"")
-        found = node.get(rr.DNSKEY)
-        keys = () if found is None else found.rdatas
-        stats = root.stats()
-        expiry = stats.earliest_expiry
-        content = Content(tuple(sorted(map(key_tag, keys))), None if expiry == NEVER else expiry, trusted(keys))
-        return _Apex(node[rr.SOA], keys, content, stats.records >= _LARGE)
+    async def _reload(self, zone: bytes) -> None:
+        """Have the server transfer the whole zone, which may bring an older serial: nobody may expect more by then."""
+        await self._claims.written()
+        await self._server.reload(zone)
 
-    def _proved(self, entry: Entry, apex: _Apex, proof: Proof) -> None:
+    def _may_be_said(self, entry: Entry) -> bool:
+        """Whether *entry* is still wanted, or on the way to what is; it may have been removed or replaced meanwhile."""
+        wanted = self._applied.get(entry.zone)
+        return wanted == entry or (wanted is not None and rr.serial_newer(wanted.serial, entry.serial))
+
+    def _proved(self, entry: Entry, apex: Apex, proof: Proof) -> None:
         zone = entry.zone
         if proof.problem is not None:
             self._fail(zone, proof.problem)
@@ -406,19 +425,29 @@ class Converger:
         if before is None or (before.serial, before.root) != (entry.serial, entry.root):
             log.info("served", zone=names.to_text(zone), serial=entry.serial)
             self._served(zone)
-        self.proved[zone] = Served(zone, entry.serial, entry.root, bool(apex.keys))
-        self.content[zone] = apex.content
+        self._claims.prove(Served(zone, entry.serial, entry.root, bool(apex.keys)), apex.content)
+        self._doubted.discard(zone)
         self._quarantine.release(zone)
         self._changed()
 
-    def _fail(self, zone: bytes, reason: str) -> None:
-        """Put *zone* aside; what the server has of it stays."""
-        if self._quarantine.put(zone, self._applied.get(zone), reason):
+    def _fail(self, zone: bytes, reason: str) -> bool:
+        """Put *zone* aside, unless the version that failed is wanted no more; what the server has of it stays."""
+        wanted = self._applied.get(zone)
+        if wanted is None or (self._active.get(zone) or wanted) != wanted:
+            return False
+        if self._quarantine.put(zone, wanted, reason):
             log.error("zone failed", zone=names.to_text(zone), reason=reason)
         self._changed()
+        return True
 
 
-def _state(proof: Proof) -> str:
+def _goal(head: Head) -> _Goal:
+    return head.ring, head.revision, head.catalog
+
+
+def _state(proof: Proof, entry: Entry) -> str:
     if proof.problem is not None:
         return proof.problem
+    if proof.serial == entry.serial:
+        return "other content may be, with the same serial"
     return "there is no answer" if proof.serial is None else f"serial {proof.serial} is"

@@ -37,6 +37,7 @@ from .state import Served, State, StateLost
 from .sync import Synchroniser
 from .unbound import Unbound
 from .unbound_file import Anchors, UnboundFile
+from .unfinished import Unfinished
 from .vetting import Vetting
 
 log = structlog.get_logger(__name__)
@@ -119,7 +120,7 @@ class Daemon:
             if settings.resolver_socket is None
             else ResolverKeeper(
                 Unbound(settings.resolver_socket, settings.server),
-                lambda: {zone: not one.signed for zone, one in self.converger.proved.items()},
+                lambda: self.converger.unsigned,
                 changed=self._changed,
                 audit_interval=min(_RESOLVER_AUDIT, settings.sync_interval),
                 file=(None if settings.resolver_file is None else UnboundFile(settings.resolver_file, settings.server)),
@@ -293,7 +294,8 @@ class Daemon:
 
 def _server(settings: Settings, notifier: Notifier) -> AuthoritativeServer:
     if settings.driver == "knot":
-        return Knot(settings.knotc, settings.control_socket, settings.pattern, notifier, run_knotc)
+        unfinished = Unfinished(settings.state_directory / "knot-transaction.json")
+        return Knot(settings.knotc, settings.control_socket, settings.pattern, notifier, run_knotc, unfinished)
     return Nsd(settings.control_socket, settings.pattern, notifier)
 
 

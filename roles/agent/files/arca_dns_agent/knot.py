@@ -5,15 +5,21 @@
 
 Zones are added with a template of Knot's configuration, which names the agent as their master. Knot must run from a
 configuration database (``knotd -C``), so that it knows its zones when it starts without the agent.
+
+A transaction that has begun is ended: when something fails, when the agent stops, and by the next agent (see
+:mod:`.unfinished`). It cannot be one run of ``knotc``, which goes on after a ``conf-begin`` that was refused: what
+follows would go into the transaction of whoever has one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+import structlog
 
 from arca_dns.errors import BadName
 from arca_dns.zone import names
@@ -21,6 +27,11 @@ from arca_dns.zone.rr import RRset
 
 from .control import identity
 from .server import Notifier, ServerUnavailable, ZoneStatus
+from .unfinished import Unfinished, is_of
+
+log = structlog.get_logger(__name__)
+
+_Result = TypeVar("_Result")
 
 #: Runs a command with some input; returns what it writes, one line to each line of input.
 Runner: TypeAlias = "Callable[[Sequence[str], str], Awaitable[str]]"
@@ -35,7 +46,7 @@ _STATUS = re.compile(r"\[(\S+)\].*?serial: (\d+|\S+)")
 class Knot:
     """Knot at its control socket *control*, asked by *knotc*, where zones of *template* are the agent's.
 
-    NOTIFY goes through *notifier*, commands through *run*.
+    NOTIFY goes through *notifier*, commands through *run*. *unfinished* remembers transactions.
     """
 
     def __init__(
@@ -45,6 +56,7 @@ class Knot:
         template: str,
         notifier: Notifier,
         run: Runner,
+        unfinished: Unfinished,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._command = [knotc, "-s", str(control), "-t", str(_TIMEOUT)]
@@ -52,6 +64,7 @@ class Knot:
         self._template = template
         self._notifier = notifier
         self._run = run
+        self._unfinished = unfinished
         self._sleep = sleep
         self._configuring = asyncio.Lock()
 
@@ -84,16 +97,18 @@ class Knot:
         """See :class:`.server.AuthoritativeServer`."""
         wanted = list(zones)
         commands = [(f"conf-set zone[{_text(zone)}]", self._template) for zone in wanted]
-        answers = await self._configure([line for name, of in commands for line in (name, f"{name}.template {of}")])
+        answers = await self._configure(
+            wanted, [line for name, of in commands for line in (name, f"{name}.template {of}")]
+        )
         # That a zone is there already is no error, but it would be the answer to the first of its two commands.
         results = zip(wanted, answers[1::2], strict=True)
         return {zone: answer.removeprefix("error: ") for zone, answer in results if answer != "OK"}
 
     async def remove(self, zones: Iterable[bytes]) -> None:
         """See :class:`.server.AuthoritativeServer`. What is left of them on disk goes with them."""
-        gone = [_text(zone) for zone in zones]
-        await self._ask([f"zone-purge {zone}" for zone in gone], "-f")
-        await self._configure([f"conf-unset zone[{zone}]" for zone in gone])
+        gone = list(zones)
+        await self._ask([f"zone-purge {_text(zone)}" for zone in gone], "-f")
+        await self._configure(gone, [f"conf-unset zone[{_text(zone)}]" for zone in gone])
 
     async def notify(self, zone: bytes, soa: RRset) -> str | None:
         """See :class:`.server.AuthoritativeServer`."""
@@ -103,22 +118,50 @@ class Knot:
         """See :class:`.server.AuthoritativeServer`."""
         await self._ask([f"zone-retransfer {_text(zone)}"])
 
-    async def _configure(self, commands: Sequence[str]) -> list[str]:
-        """Knot's answers to *commands*, which are one transaction; an operator's that is open is waited for."""
+    async def _configure(self, zones: Sequence[bytes], commands: Sequence[str]) -> list[str]:
+        """Knot's answers to *commands*, which are one transaction that changes *zones*.
+
+        An operator's that is open is waited for.
+        """
         async with self._configuring:
             for attempt in range(_ATTEMPTS):
                 if attempt:
                     await self._sleep(_BUSY_PAUSE)
-                answers = await self._ask(["conf-begin"])
-                if answers == ["OK"]:
-                    break
-            else:
-                raise ServerUnavailable(f"Knot's configuration cannot be changed: {' '.join(answers)}")
+                answers, done = await _to_its_end(self._transaction(zones, commands))
+                if done:
+                    return answers
+        raise ServerUnavailable(f"Knot's configuration cannot be changed: {' '.join(answers)}")
+
+    async def _transaction(self, zones: Sequence[bytes], commands: Sequence[str]) -> tuple[list[str], bool]:
+        """Knot's answers to *commands*, or why none can begin now, and which of both."""
+        await self._end_unfinished()
+        self._unfinished.note(self.generation(), map(names.to_text, zones))
+        begun = await self._ask(["conf-begin"])
+        if begun != ["OK"]:
+            self._unfinished.forget()
+            return begun, False
+        committed = False
+        try:
             answers = await self._ask([*commands, "conf-commit"])
-        if len(answers) != len(commands) + 1 or answers[-1] != "OK":
-            await self._ask(["conf-abort"])
+            committed = len(answers) == len(commands) + 1 and answers[-1] == "OK"
+        finally:
+            if not committed:
+                await self._ask(["conf-abort"])
+            self._unfinished.forget()
+        if not committed:
             raise ServerUnavailable(f"Knot does not take a change of its configuration: {' '.join(answers[-1:])}")
-        return answers[:-1]
+        return answers[:-1], True
+
+    async def _end_unfinished(self) -> None:
+        """End the transaction that this agent or one before it left, if it is still the one that is open."""
+        zones = self._unfinished.zones(self.generation())
+        if zones is None:
+            return
+        differences = await self._ask(["conf-diff"])
+        if is_of(differences, zones):
+            log.warning("unfinished configuration transaction ended", zones=len(zones))
+            await self._ask(["conf-abort"])
+        self._unfinished.forget()
 
     async def _ask(self, commands: Sequence[str], *options: str) -> list[str]:
         if self.generation() is None:
@@ -148,6 +191,18 @@ async def run(command: Sequence[str], given: str) -> str:
             process.kill()
             await process.wait()
     return answer.decode("ascii", "replace")
+
+
+async def _to_its_end(work: Coroutine[None, None, _Result]) -> _Result:
+    """The result of *work*, which goes on when its caller is cancelled; the caller waits for it all the same."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise
 
 
 def _text(zone: bytes) -> str:

@@ -28,19 +28,24 @@ log = structlog.get_logger(__name__)
 _IDLE = 60.0
 _REMEMBERED = 4096  # transfers
 _REMEMBERED_FOR = 600.0
-_CLIENTS = 64
+_CONNECTIONS = 256  # NSD opens 128, and keeps them open, when it is given many zones
+_CLIENTS = 64  # answered at once
 _AT_ONCE = 16  # messages made before they are sent
 _BLOB_CACHE = 8 << 20
 
 
 @dataclass(slots=True)
 class Transfer:
-    """Transfers of one zone: how many are being sent, and which serial the last whole one had, how often, and when."""
+    """Transfers of one zone: how many are being sent, and which serial the last whole one had, how often, and when.
+
+    *whole* is when the last AXFR among them was asked for: all of the zone's content was sent since then.
+    """
 
     sending: int = 0
     serial: int | None = None
     times: int = 0
     ended: float = float("-inf")
+    whole: float = float("-inf")
 
 
 class HeldZones:
@@ -83,13 +88,18 @@ class HeldZones:
 
 
 class Listener:
-    """Serves *primary* over UDP and TCP. *damaged* is called when content on disk cannot be read."""
+    """Serves *primary* over UDP and TCP. *damaged* is called when content on disk cannot be read.
 
-    def __init__(self, primary: Primary, damaged: Callable[[], None]) -> None:
+    A client that sends or reads nothing for *idle* seconds is left.
+    """
+
+    def __init__(self, primary: Primary, damaged: Callable[[], None], idle: float = _IDLE) -> None:
         self._primary = primary
         self._damaged = damaged
+        self._idle = idle
         self._server: asyncio.Server | None = None
         self._datagrams: asyncio.DatagramTransport | None = None
+        self._connections = asyncio.Semaphore(_CONNECTIONS)
         self._clients = asyncio.Semaphore(_CLIENTS)
         self._transfers: dict[bytes, Transfer] = {}
 
@@ -115,33 +125,43 @@ class Listener:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with self._clients:
+            async with self._connections:
                 while True:
-                    async with asyncio.timeout(_IDLE):
+                    async with asyncio.timeout(self._idle):
                         size = int.from_bytes(await reader.readexactly(2), "big")
                         data = await reader.readexactly(size)
-                    answer = await asyncio.to_thread(self._primary.answer, data)
-                    if answer is None:
-                        return
-                    await self._send(answer, writer)
-        except (asyncio.IncompleteReadError, TimeoutError, OSError):
+                    async with self._clients:
+                        started = time.monotonic()
+                        answer = await asyncio.to_thread(self._primary.answer, data)
+                        if answer is None:
+                            return
+                        await self._send(answer, writer, started)
+        except TimeoutError:
+            writer.transport.abort()  # what it has not read is not kept for it
+        except (asyncio.IncompleteReadError, OSError):
             return  # the client has gone
         finally:
             writer.close()
 
-    async def _send(self, answer: Answer, writer: asyncio.StreamWriter) -> None:
-        started = time.monotonic()
+    async def _send(self, answer: Answer, writer: asyncio.StreamWriter, started: float) -> None:
         octets = messages = 0
         transfer = self._begin(answer, started) if answer.kind in ("AXFR", "IXFR") else None
         try:
             while batch := await asyncio.to_thread(lambda: list(islice(answer.messages, _AT_ONCE))):
                 writer.write(b"".join(len(message).to_bytes(2, "big") + message for message in batch))
-                await writer.drain()
+                async with asyncio.timeout(self._idle):
+                    await writer.drain()
                 octets += sum(map(len, batch))
                 messages += len(batch)
             if transfer is not None:
                 transfer.times = transfer.times + 1 if transfer.serial == answer.serial else 1
                 transfer.serial, transfer.ended = answer.serial, time.monotonic()
+                if answer.kind == "AXFR":
+                    transfer.whole = started
+        except TimeoutError:
+            reason = f"nothing of it was read for {self._idle:g} s"
+            log.error("transfer broken off", zone=names.to_text(answer.zone), reason=reason)
+            raise
         except ArcaError as error:
             log.error("transfer broken off", zone=names.to_text(answer.zone), reason=str(error))
             self._damaged()

@@ -15,7 +15,8 @@ from arca_dns import __version__
 from arca_dns.store.base import Json, JsonObject
 from arca_dns.zone import names
 
-from .converge import Content, Converger
+from .content import Content
+from .converge import Converger
 from .follow import Contact
 from .leases import HealthFile
 from .resolver import ResolverKeeper
@@ -24,8 +25,10 @@ from .sync import Held
 
 
 def served(held: Held | None, converger: Converger, contact: Contact, now: float) -> JsonObject:
-    """What is proved to be served, for the health check."""
-    zones = _zones(converger.proved)
+    """What is proved to be served, for the health check; of a zone that goes back, the serial that it goes to."""
+    # Whether the older version is signed is known once it is proved.
+    back = {zone: Served(zone, one.serial, "", signed=False) for zone, one in converger.going_back.items()}
+    zones = _zones({**converger.proved, **back})
     return {
         "head": converger.settled,
         "zones": [{"name": name, "serial": one.serial, "signed": one.signed} for name, one in zones.items()],
@@ -108,7 +111,7 @@ def attestation(
     return {
         "head": converger.settled,
         "head_held": None if held is None else held.head.revision,
-        "ring": None if held is None else held.head.ring,
+        "ring": converger.settled_ring or (None if held is None else held.head.ring),
         "started": utc(started),
         "zones": zones,
         "failures": failures,

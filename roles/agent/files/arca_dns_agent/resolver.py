@@ -45,7 +45,10 @@ class Resolver(Protocol):
         """Something that changes when it has been restarted; ``None`` while it is down."""
 
     async def differing(self, wanted: Mapping[bytes, bool]) -> list[bytes]:
-        """The zones of *wanted* that it does not ask the name server for, or validates where *wanted* is true."""
+        """The zones of *wanted* that it does not ask the name server for, or validates where *wanted* is true.
+
+        And those that are not wanted, that it was told of, and that it still asks the name server for.
+        """
 
     async def add(self, zone: bytes, *, insecure: bool) -> str | None:
         """Make it ask the name server for *zone*; returns why it refuses, if so. *insecure*: it is not validated."""
@@ -86,7 +89,7 @@ class ResolverKeeper:
         self._audit_interval = audit_interval
         self._file = file
         self._anchors = anchors
-        self._file_due = file is not None
+        self._file_due = self._file_former = file is not None
         self._file_problem: str | None = None
         self._reload_due = False
         self._next_reload = float("-inf")
@@ -147,6 +150,10 @@ class ResolverKeeper:
             if anchors is None:
                 return
             try:
+                if self._file_former:
+                    # An agent before this one may have ended before it had the resolver forget them.
+                    self._due.update(dict.fromkeys(await asyncio.to_thread(self._file.zones)))
+                    self._file_former = False
                 changed = await asyncio.to_thread(self._file.write, dict(self._wanted()), anchors)
             except OSError as error:
                 self._file_problem = f"the file of its zones cannot be written: {error.strerror or error}"
@@ -172,22 +179,25 @@ class ResolverKeeper:
             self._due[zone] = None
 
     async def _give(self) -> None:
-        wanted = self._wanted()
         added = removed = 0
         for zone in list(self._due)[:_AT_ONCE]:
-            insecure = wanted.get(zone)
-            if insecure is None:
-                await self._resolver.remove(zone)
-                self._given.pop(zone, None)
-                removed += 1
-            elif self._given.get(zone) is not insecure:
-                refused = await self._resolver.add(zone, insecure=insecure)
-                if refused is not None:
-                    log.error("resolver refuses zone", zone=names.to_text(zone), reason=refused)
-                self._given[zone] = insecure
-                self._stale[zone] = None
-                added += 1
-            del self._due[zone]
+            del self._due[zone]  # it is due again when it changes while the resolver is told
+            insecure = self._wanted().get(zone)
+            try:
+                if insecure is None:
+                    await self._resolver.remove(zone)
+                    self._given.pop(zone, None)
+                    removed += 1
+                elif self._given.get(zone) is not insecure:
+                    refused = await self._resolver.add(zone, insecure=insecure)
+                    if refused is not None:
+                        log.error("resolver refuses zone", zone=names.to_text(zone), reason=refused)
+                    self._given[zone] = insecure
+                    self._stale[zone] = None
+                    added += 1
+            except ResolverUnavailable:
+                self._due[zone] = None
+                raise
         if added or removed:
             log.info("resolver told", added=added, removed=removed)
 
@@ -195,9 +205,13 @@ class ResolverKeeper:
         stale = [zone for zone in self._stale if zone not in self._due]
         if not stale:
             return
-        await self._resolver.flush([names.ROOT] if len(stale) > _FLUSH_ALL else stale)
         for zone in stale:
-            self._stale.pop(zone, None)
+            del self._stale[zone]  # it is stale again when it changes while the cache is flushed
+        try:
+            await self._resolver.flush([names.ROOT] if len(stale) > _FLUSH_ALL else stale)
+        except ResolverUnavailable:
+            self._stale.update(dict.fromkeys(stale))
+            raise
 
     def _note(self, problem: str | None) -> None:
         if problem == self.problem:

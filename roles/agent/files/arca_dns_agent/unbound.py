@@ -33,6 +33,7 @@ class Unbound:
         self._address, port = server
         self._target = f"{self._address}@{port}"
         self._timeout = timeout
+        self._told: dict[bytes, bytes] = {}  # the zones that it was told of, by how it lists them
 
     async def version(self) -> str:
         """See :class:`.resolver.Resolver`."""
@@ -46,17 +47,22 @@ class Unbound:
         return identity(self._control)
 
     async def differing(self, wanted: Mapping[bytes, bool]) -> list[bytes]:
-        """See :class:`.resolver.Resolver`. What it lists has no ports, and ``?`` for what is no letter."""
+        """See :class:`.resolver.Resolver`. What it lists has no ports, and ``?`` for what is no letter.
+
+        So stubs for other servers at the same address cannot be told from ours: only what was told here is taken back.
+        """
         found: dict[bytes, bool] = {}
         for line in await self._command("list_stubs"):
             words = line.split()
             if words[1:3] == ["IN", "stub"] and self._address in words[3:]:
                 found[words[0].lower().encode("ascii", "replace")] = "+i" in words
-        return [zone for zone, insecure in wanted.items() if found.get(_shown(zone)) is not insecure]
+        left = [zone for shown, zone in self._told.items() if shown in found and zone not in wanted]
+        return [zone for zone, insecure in wanted.items() if found.get(_shown(zone)) is not insecure] + left
 
     async def add(self, zone: bytes, *, insecure: bool) -> str | None:
         """See :class:`.resolver.Resolver`."""
         name = names.to_text(zone)
+        self._told[_shown(zone)] = zone
         if is_its_own(zone):
             await self._command(f"local_zone {name} transparent")
         if insecure:
@@ -70,6 +76,7 @@ class Unbound:
     async def remove(self, zone: bytes) -> None:
         """See :class:`.resolver.Resolver`."""
         await self._command(f"stub_remove +i {names.to_text(zone)}")
+        self._told.pop(_shown(zone), None)
 
     async def flush(self, zones: Iterable[bytes]) -> None:
         """See :class:`.resolver.Resolver`."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -26,6 +27,7 @@ ITS_OWN = tuple(
     for name in ("in-addr.arpa.", "ip6.arpa.", "home.arpa.", "test.", "invalid.", "localhost.", "onion.")
 )
 _SECURE_ENTRY, _REVOKED = 0x0001, 0x0080
+_STUB = re.compile(r'^stub-zone:\n    name: "(.+)"$', re.MULTILINE)
 _HEAD = "# Written by arca-dns-agent: the zones that are served here, and their keys.\n"
 
 
@@ -49,6 +51,14 @@ class UnboundFile:
         self._target = f"{server[0]}@{server[1]}"
         self._zones: dict[bytes, bool] | None = None
         self._anchors: dict[bytes, tuple[bytes, ...]] = {}
+
+    def zones(self) -> list[bytes]:
+        """The zones that the file names, as this agent or one before it left it. Raises :class:`OSError`."""
+        try:
+            text = self._path.read_text(encoding="ascii")
+        except (FileNotFoundError, UnicodeError):
+            return []
+        return [names.from_text(name) for name in _STUB.findall(text)]
 
     def write(self, zones: Mapping[bytes, bool], anchors: Anchors) -> list[bytes]:
         """Bring the file to *zones* (with whether they are unsigned) and *anchors*.
