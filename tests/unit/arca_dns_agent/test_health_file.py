@@ -48,7 +48,13 @@ class Site:
 
     def attested(self) -> dict[str, Any]:
         converger = SimpleNamespace(
-            settled=1, proved={}, problems={}, content={}, server_problem=None, server_version=""
+            settled=1,
+            settled_ring="stable",
+            proved={},
+            problems={},
+            content={},
+            server_problem=None,
+            server_version="",
         )
         return report.attestation(None, converger, self.file, 0.0)  # type: ignore[arg-type]
 
