@@ -83,6 +83,13 @@ def start_in_namespace(host: str, *argv: str) -> subprocess.Popen[str]:
     )
 
 
+def queries_of(load: subprocess.Popen[str]) -> list[list[Any]]:
+    """End a load that runs; returns its queries: when each was sent, its latency (``None``: lost), who answered."""
+    load.terminate()
+    output, _ = load.communicate(timeout=60)
+    return [json.loads(line) for line in output.splitlines()]
+
+
 def until(what: str, probe: Callable[[], T], *, seconds: float, every: float = 0.1) -> T:
     """Poll *probe* until it returns something true; returns that. Fails with the last value after *seconds*."""
     deadline = time.monotonic() + seconds

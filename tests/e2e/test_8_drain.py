@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import EDGES, PREFIXES, SERVER_OF, announced, on, playbook, start_in_namespace, until
+from support import EDGES, PREFIXES, SERVER_OF, announced, on, playbook, queries_of, start_in_namespace, until
 
 RATE, SECONDS = 200, 15
 
@@ -85,9 +85,7 @@ def test_a_rolling_restart_of_all_edges_loses_no_query() -> None:
     load = start_in_namespace("client", sys.executable, str(Path(__file__).with_name("load.py")), str(RATE), "300")
     playbook("restart.yml")
     time.sleep(1)
-    load.terminate()
-    output, _ = load.communicate(timeout=60)
-    queries = [json.loads(line) for line in output.splitlines()]
+    queries = queries_of(load)
     assert [query for query in queries if query[1] is None] == []
     assert {query[2] for query in queries} == set(EDGES)
     assert all(started(edge) != before[edge] for edge in EDGES)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import EDGES, PREFIXES, SERVER_OF, announced, on, playbook, start_in_namespace, until
+from support import EDGES, PREFIXES, SERVER_OF, announced, on, playbook, queries_of, start_in_namespace, until
 
 RATE = 200
 CONFIG, PASSWORD = "/etc/bird/bird.conf", "not-that-of-the-router"
@@ -42,9 +42,7 @@ def test_a_change_that_needs_a_restart_loses_no_query() -> None:
         "site.yml", "--limit", "arca_dns_edges", *tags("nsd", "knot"), "-e", json.dumps(changed), "--diff"
     )
     time.sleep(1)
-    load.terminate()
-    output, _ = load.communicate(timeout=60)
-    queries = [json.loads(line) for line in output.splitlines()]
+    queries = queries_of(load)
     assert [query for query in queries if query[1] is None] == []
     assert {query[2] for query in queries} == set(EDGES)
     for edge in EDGES:

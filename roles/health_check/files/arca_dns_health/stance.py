@@ -60,6 +60,28 @@ class Past:
     leaving: bool = False
 
 
+class _Lasting:
+    """Whether reasons of one kind have lasted long enough to wish something, until they are away long enough."""
+
+    def __init__(self, softness: Softness, *, wished: bool) -> None:
+        self._softness = softness
+        self._with = self._without = 0
+        self.wished = wished
+
+    def observe(self, found: bool, since: float | None, now: float) -> None:
+        """Count a round; *since* is when what is wished was entered, if it was."""
+        limits = self._softness
+        self._with, self._without = (self._with + 1, 0) if found else (0, self._without + 1)
+        if self._with >= limits.degrade:
+            self.wished = True
+        elif self.wished and self._without >= limits.recovery:
+            self.wished = since is not None and now - since < limits.dwell
+
+    def interrupt(self) -> None:
+        """A round that says nothing of them."""
+        self._with = self._without = 0
+
+
 class Stance:
     """The stance on one prefix. With *drained* a drain was in force when the daemon ended, also before a boot."""
 
@@ -72,12 +94,8 @@ class Stance:
         self._degraded_since = past.degraded_since
         self._draining_since = past.draining_since
         self._drained = drained
-        self._soft = 0
-        self._clear = 0
-        self._wanted_less = past.degraded_since is not None
-        self._wrong = 0
-        self._right = 0
-        self._leaving = past.leaving
+        self._less = _Lasting(softness, wished=past.degraded_since is not None)
+        self._gone = _Lasting(softness, wished=past.leaving)
         self._drain: Drain | None = None
         self._lease: Lease | None = None
         self.mode = Mode.WITHDRAWN
@@ -85,21 +103,21 @@ class Stance:
     @property
     def past(self) -> Past:
         """What to keep for :class:`Stance` after a restart of the daemon."""
-        return Past(self.decision.memory, self._degraded_since, self._draining_since, self._leaving)
+        return Past(self.decision.memory, self._degraded_since, self._draining_since, self._gone.wished)
 
     @property
     def drained(self) -> bool:
         """Whether an operator's drain is in force; to be kept over a boot."""
-        return self._drained and (self._drain is not None or not self._leaving)
+        return self._drained and (self._drain is not None or not self._gone.wished)
 
     @property
     def wish(self) -> Wish | None:
         """What a lease is needed for, or held."""
         if self._drain is not None:
             return None if self._drain.forced else "drain"
-        if self._leaving:
+        if self._gone.wished:
             return "drain"
-        return "degrade" if self._wanted_less else None
+        return "degrade" if self._less.wished else None
 
     @property
     def refusal(self) -> str | None:
@@ -124,11 +142,11 @@ class Stance:
             return Condition.UNKNOWN
         if self.decision.health is Health.FAILED or not (self.decision.wanted or self.decision.recovered):
             return Condition.FAILED
-        if self._leaving:
+        if self._gone.wished:
             return Condition.FAILED
         if not self.decision.wanted:
             return Condition.HELD_DOWN
-        return Condition.DEGRADED if self._wanted_less else Condition.HEALTHY
+        return Condition.DEGRADED if self._less.wished else Condition.HEALTHY
 
     @property
     def changing(self) -> bool:
@@ -144,7 +162,7 @@ class Stance:
             return
         self.mode = mode
         if mode is Mode.DEGRADED:
-            self._wanted_less = True
+            self._less.wished = True
         elif mode is Mode.ANNOUNCED and self._drained:
             self._drained = False  # it was found announced: the drain that is asked for begins anew
             self._draining_since = None
@@ -155,8 +173,7 @@ class Stance:
         undrained = self._drain is not None and drain is None
         self._drain, self._lease = drain, lease
         self._weigh(round_, now)
-        self._weigh_content(round_, now)
-        if drain is None and (not self._leaving or (undrained and not self._granted("drain"))):
+        if drain is None and (not self._gone.wished or (undrained and not self._granted("drain"))):
             self._drained, self._draining_since = False, None
         elif (drain is not None and drain.forced) or self._granted("drain"):
             self._drained = True
@@ -164,33 +181,18 @@ class Stance:
         self.mode = self._next(now)
         if self.mode is Mode.DEGRADED and before is not Mode.DEGRADED:
             self._degraded_since = now
-        elif self.mode is not Mode.DEGRADED and not self._wanted_less:
+        elif self.mode is not Mode.DEGRADED and not self._less.wished:
             self._degraded_since = None
         return self.mode is not before
 
     def _weigh(self, round_: Round, now: float) -> None:
-        """Count rounds with and without soft reasons."""
+        """Count rounds with and without soft reasons, and such in the content; one with hard ones tells of neither."""
         if round_.hard:
-            self._soft = self._clear = 0
-            return
-        self._soft, self._clear = (self._soft + 1, 0) if round_.soft else (0, self._clear + 1)
-        if self._soft >= self._softness.degrade:
-            self._wanted_less = True
-        elif self._wanted_less and self._clear >= self._softness.recovery:
-            since = self._degraded_since
-            self._wanted_less = since is not None and now - since < self._softness.dwell
-
-    def _weigh_content(self, round_: Round, now: float) -> None:
-        """Count rounds with and without reasons in the content; one with a hard reason says nothing of it."""
-        if round_.hard:
-            self._wrong = self._right = 0
-            return
-        self._wrong, self._right = (self._wrong + 1, 0) if round_.content else (0, self._right + 1)
-        if self._wrong >= self._softness.degrade:
-            self._leaving = True
-        elif self._leaving and self._right >= self._softness.recovery:
-            since = self._draining_since
-            self._leaving = since is not None and now - since < self._softness.dwell
+            self._less.interrupt()
+            self._gone.interrupt()
+        else:
+            self._less.observe(bool(round_.soft), self._degraded_since, now)
+            self._gone.observe(bool(round_.content), self._draining_since, now)
 
     def _next(self, now: float) -> Mode:
         if not self.decision.wanted or (self.mode is Mode.WITHDRAWN and not self.decision.recovered):
@@ -201,7 +203,7 @@ class Stance:
             if self._draining_since is None:
                 self._draining_since = now
             return Mode.DRAINING if now - self._draining_since < self._softness.drain_wait else Mode.WITHDRAWN
-        if self._wanted_less and (self.mode is Mode.DEGRADED or self._granted("degrade")):
+        if self._less.wished and (self.mode is Mode.DEGRADED or self._granted("degrade")):
             return Mode.DEGRADED
         return Mode.ANNOUNCED
 
