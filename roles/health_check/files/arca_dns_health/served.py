@@ -4,8 +4,8 @@
 """What the agent says that this edge serves: its ``served.json``, read for the serials to expect.
 
 The agent writes a serial there only after a query has proved it, or before it has the server go
-back to it, so an older one in an answer is a wrong answer. A file that is gone or unreadable changes nothing: the last one
-read stays in force, as NSD goes on serving without the agent.
+back to it, so an older one in an answer is a wrong answer. A file that is gone or unreadable
+changes nothing: the last one read stays in force, as NSD goes on serving without the agent.
 """
 
 from __future__ import annotations
