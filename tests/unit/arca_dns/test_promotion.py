@@ -99,6 +99,10 @@ def test_it_goes_at_once_where_all_edges_attest(service: Service, clock: Clock) 
             {"health": [{"prefix": "203.0.113.53/32", "condition": "failed", "reasons": ["no answer"]}]},
             r"203.0.113.53/32 is failed \(no answer\)",
         ),
+        (
+            {"health": [{"prefix": "203.0.113.53/32", "condition": None, "reasons": ["nothing is written"]}]},
+            r"203.0.113.53/32 is looked at by nobody \(nothing is written\)",
+        ),
         ({"ring": "stable"}, "no edge of ring canary"),
     ],
 )

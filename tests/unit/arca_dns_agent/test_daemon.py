@@ -70,6 +70,20 @@ def test_a_malformed_database_is_put_aside_and_filled_anew(world: World, setting
     assert (settings.state_directory / "state.damaged").exists()
 
 
+def test_an_agent_that_begins_with_nothing_leaves_what_was_said_to_be_served(world: World, settings: Settings) -> None:
+    settings.state_directory.mkdir()
+    told = settings.state_directory / "served.json"
+    told.write_text("what an agent before it has proved")
+
+    async def story() -> None:
+        async with agent(world, settings) as daemon:
+            await until("the head is held", lambda: holds(daemon))
+            await until("its status is written", (settings.state_directory / "status.json").exists)
+            assert told.read_text() == "what an agent before it has proved"
+
+    asyncio.run(story())
+
+
 def test_damage_that_shows_while_it_works_ends_an_agent(world: World, settings: Settings) -> None:
     async def story() -> None:
         daemon = Daemon(settings, world.transport())

@@ -35,6 +35,7 @@ CONVERGER = SimpleNamespace(
     server_version="NSD 4.6.1",
     going_back={},
     content={NET: Content((2371, 60485), 1_800_000_000)},
+    waiting=lambda: 3,
 )
 CONTACT = SimpleNamespace(reachable=False, last=1500.0, problem="no route")
 

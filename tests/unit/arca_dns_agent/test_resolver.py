@@ -370,6 +370,17 @@ def test_a_new_agent_does_not_reload_for_what_the_file_says_already(tmp_path: Pa
     assert world.resolver.stubs == {COM: False}
 
 
+def test_a_new_agent_tells_a_resolver_nothing_that_it_was_told_and_empties_no_cache(tmp_path: Path) -> None:
+    first = World(tmp_path / "zones.conf")
+    first.wanted, first.anchors = {COM: False, NET: True}, {COM: (KEY,)}
+    first.step()
+    world = World(tmp_path / "zones.conf")
+    world.resolver.stubs.update(first.wanted)
+    world.wanted, world.anchors = first.wanted, first.anchors
+    world.step(3)
+    assert (world.resolver.added, world.resolver.flushed) == (0, [])
+
+
 def test_a_reload_that_is_missed_is_made_up_for(tmp_path: Path) -> None:
     world = World(tmp_path / "zones.conf")
     world.wanted, world.anchors = {COM: False}, {COM: (KEY,)}

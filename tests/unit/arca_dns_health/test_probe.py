@@ -205,11 +205,14 @@ def test_expired_signatures_of_an_old_version_are_a_fault_of_the_server(server: 
 
 def test_a_resolver_that_refuses_wrong_content_is_no_fault_of_the_server(server: NameServer) -> None:
     break_expiry(server)
-    server.failures["127.0.0.1", "udp"] = dns.exception.Timeout()
     resolver = Target(ip_address("127.0.0.1"), 53, local=False)
-    rounds, _ = probe(server, plan=replace(PLAN, unbound_server=resolver, unbound_required=True))
+    plan = replace(PLAN, unbound_server=resolver, unbound_required=True, unbound_validated=True)
+    rounds, _ = probe(server, plan=plan)
     assert not rounds[V4].hard
     assert any(said.startswith("unbound udp") for said in rounds[V4].content)
+    server.failures["127.0.0.1", "udp"] = dns.exception.Timeout()
+    rounds, _ = probe(server, plan=plan)
+    assert len(rounds[V4].hard) == 1, "that it does not answer is its own fault"
 
 
 @pytest.mark.parametrize(
@@ -268,6 +271,18 @@ def test_a_record_that_is_asked_for_must_be_there(server: NameServer) -> None:
     assert "no such record" in rounds[V6].content[1]
     assert not rounds[V6].hard, "a record may have been changed for all sites"
     assert {check.rdtype for check in checks} == {"SOA", "MX"}
+
+
+def test_a_record_may_be_of_any_name_in_a_zone(server: NameServer) -> None:
+    server.others["www.example.org."] = 1
+    www = Record("www.example.org.", dns.rdatatype.MX)
+    rounds, _checks = probe(server, plan=replace(PLAN, records=(www,)))
+    assert len(rounds[V4].content) == 1
+    assert "www.example.org. MX: no such record" in rounds[V4].content[0]
+    answers = iter([SERVED, Served(8, {"example.net.": ServedZone("example.net.", 1, True)})])
+    asker = prober(server, lambda: (next(answers), None), replace(PLAN, records=(www,)))
+    rounds, _ = asyncio.run(asker.round(frozenset()))
+    assert rounds[V4] == Round(), "its zone was taken away meanwhile"
 
 
 def test_a_record_that_is_not_answered_is_a_hard_reason(server: NameServer) -> None:

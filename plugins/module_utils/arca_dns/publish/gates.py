@@ -78,7 +78,8 @@ def _failing(edge: str, report: Mapping[str, Json], gates: Gates) -> Iterator[st
 def _unhealthy(edge: str, report: Mapping[str, Json]) -> Iterator[str]:
     health = report.get("health")
     for one in health if isinstance(health, list) else []:
-        if isinstance(one, dict) and one.get("condition") in ("failed", "held-down"):
+        if isinstance(one, dict) and one.get("condition", "") in ("failed", "held-down", None):
             reasons = one.get("reasons")
             why = "; ".join(map(str, reasons[:_NAMED])) if isinstance(reasons, list) else ""
-            yield f"{edge}: {one.get('prefix')} is {one.get('condition')}{f' ({why})' if why else ''}"
+            how = f"is {one['condition']}" if one["condition"] else "is looked at by nobody"
+            yield f"{edge}: {one.get('prefix')} {how}{f' ({why})' if why else ''}"

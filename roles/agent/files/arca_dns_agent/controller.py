@@ -28,6 +28,7 @@ from arca_dns.store.base import JsonObject
 _HEAD_LIMIT = 64 << 10
 _ANSWER_LIMIT = 256 << 10
 _FRAME = 36
+_LONGEST_CALL = 19  # digits
 _LARGE_BLOB = 1 << 20
 #: Longer than a poll may take on the controller's side.
 _GRACE = 10.0
@@ -143,7 +144,7 @@ class Controllers:
 
     def _hear(self, call: str) -> None:
         """Note the latest roll call. The first that is heard says nothing: an edge attests when it starts."""
-        if call.isdecimal() and call != self._call:
+        if call.isdecimal() and len(call) <= _LONGEST_CALL and call != self._call:
             first, self._call = self._call is None, call
             if not first:
                 self._called()

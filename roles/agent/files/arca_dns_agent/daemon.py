@@ -229,17 +229,22 @@ class Daemon:
         changed = [one for zone, one in proved.items() if self._written.get(zone) != one]
         removed = [zone for zone in self._written if zone not in proved]
         held, now = self.synchroniser.held, time.time()
-        served = report.served(held, self.converger, self.contact, now)
+        # An agent that begins with nothing knows nothing: what the one before it has proved is served on.
+        known = bool(proved) or self.converger.settled is not None
+        served = report.served(held, self.converger, self.contact, now) if known else None
         status = report.status(
             self._settings.edge, self._controllers.url, held, self.converger, self.contact, now, self.resolver
         )
         await asyncio.to_thread(self._write, changed, removed, served, status)
         self._written = proved
 
-    def _write(self, changed: list[Served], removed: list[bytes], served: JsonObject, status: JsonObject) -> None:
+    def _write(
+        self, changed: list[Served], removed: list[bytes], served: JsonObject | None, status: JsonObject
+    ) -> None:
         if changed or removed:
             self.state.keep_served(changed, removed)
-        report.write(self._settings.state_directory / "served.json", served)
+        if served is not None:
+            report.write(self._settings.state_directory / "served.json", served)
         report.write(self._settings.state_directory / "status.json", status)
 
     async def _write_loop(self) -> None:

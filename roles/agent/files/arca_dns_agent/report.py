@@ -82,6 +82,7 @@ def status(
         },
         "server": {"version": converger.server_version, "problem": converger.server_problem},
         "resolver": None if resolver is None else {"version": resolver.version, "problem": resolver.problem},
+        "checking": converger.waiting(),
         "zones": rows,
         "updated": utc(now),
     }

@@ -152,7 +152,8 @@ class ResolverKeeper:
             try:
                 if self._file_former:
                     # An agent before this one may have ended before it had the resolver forget them.
-                    self._due.update(dict.fromkeys(await asyncio.to_thread(self._file.zones)))
+                    former, wanted = await asyncio.to_thread(self._file.zones), self._wanted()
+                    self._due.update(dict.fromkeys(zone for zone in former if zone not in wanted))
                     self._file_former = False
                 changed = await asyncio.to_thread(self._file.write, dict(self._wanted()), anchors)
             except OSError as error:

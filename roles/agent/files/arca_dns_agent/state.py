@@ -252,7 +252,7 @@ def _is_damage(error: sqlite3.Error) -> bool:
     """Whether *error* says that the file is no database, or not a whole one."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # not SQLite's own: text that is none any more cannot be decoded
-        return type(error) is sqlite3.OperationalError
+        return error.__class__ is sqlite3.OperationalError
     return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 

@@ -120,12 +120,12 @@ class EventFeed:
                 cursor = self._look(cursor)
                 told = None
             except Exception as error:  # without this thread nobody would hear of an event again
-                if type(error) is not told:
+                if error.__class__ is not told:
                     known = isinstance(error, ArcaError)  # its sentence says it all
                     log.error(
                         "events cannot be read from the store", reason=str(error), exc_info=None if known else error
                     )
-                told = type(error)
+                told = error.__class__
                 self._stop.wait(_SLICE_SECONDS)
 
     def _look(self, cursor: int) -> int:

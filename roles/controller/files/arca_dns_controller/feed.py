@@ -93,10 +93,10 @@ class HeadFeed:
                 self._look(revisions)
                 told = None
             except Exception as error:  # without this thread no poll would hear of a head again
-                if type(error) is not told:
+                if error.__class__ is not told:
                     known = isinstance(error, ArcaError)  # its sentence says it all
                     log.error("head feed cannot read the store", reason=str(error), exc_info=None if known else error)
-                told = type(error)
+                told = error.__class__
                 self._stop.wait(self._slice)
 
     def _look(self, revisions: dict[str, int]) -> None:

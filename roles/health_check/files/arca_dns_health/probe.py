@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Literal, TypeAlias
@@ -66,7 +66,8 @@ class Target:
 class Check:
     """One question and what came of it; *reason* is ``None`` for a right answer, *soft* what soon is wrong with it.
 
-    *content*: the reason is what was published, and not the server, which serves it as it should.
+    *content*: the reason is what was published, and not the server, which serves it as it should. *refused*: a resolver
+    answered, but not with what was asked for.
     """
 
     server: Literal["nsd", "unbound"]
@@ -78,6 +79,7 @@ class Check:
     soft: str | None = None
     rdtype: str = "SOA"
     content: bool = False
+    refused: bool = False
 
     @property
     def name(self) -> str:
@@ -167,8 +169,8 @@ class Prober:
         said, checks = await asyncio.gather(self._command(), asyncio.gather(*self._checks(zones)))
         if any(check.reason for check in checks):
             # A zone that the agent has taken out of service meanwhile is rightly refused.
-            now_served = self._read_served()[0].zones
-            checks = [check for check in checks if check.reason is None or check.zone in now_served]
+            gone = served.zones.keys() - self._read_served()[0].zones.keys()
+            checks = [check for check in checks if check.reason is None or not _is_of(check.zone, gone)]
         soft = [*served.problems, *([problem] if problem else ()), *([said.soft] if said.soft else ())]
         if not zones:
             nothing = (problem or "no zone has been proved to be served yet: nothing to announce",)
@@ -226,8 +228,8 @@ class Prober:
             here = check.target.address in addresses or check.target == self._plan.nsd_server
             if check.reason is not None:
                 if here or (check.server == "unbound" and self._plan.unbound_required):
-                    # A resolver that refuses wrong content is right.
-                    shared = check.content or (check.server == "unbound" and check.zone in wrong)
+                    # A resolver that answers that content is wrong is right.
+                    shared = check.content or (check.refused and check.zone in wrong)
                     (content if shared else hard).append(f"{check.name}: {check.reason}")
                 elif check.server == "unbound":
                     light.append(f"{check.name}: {check.reason}")
@@ -282,8 +284,12 @@ class Prober:
         return await command.verdict(self._plan.command, self._plan.command_timeout, self._runner)
 
     async def _resolver(self, zone: ServedZone, target: Target, transport: Transport) -> Check:
+        answered = False
+
         async def ask() -> str | None:
+            nonlocal answered
             answer = await self._ask(zone.name, dns.rdatatype.SOA, target, transport, recursive=True)
+            answered = True
             if answer.rcode() != dns.rcode.NOERROR:
                 return f"answered {dns.rcode.to_text(answer.rcode())}"
             if not _find(answer, zone.name, dns.rdatatype.SOA):
@@ -292,7 +298,8 @@ class Prober:
                 return "the answer is not validated: Unbound has no trust anchor for it"
             return None
 
-        return await self._timed("unbound", zone.name, target, transport, ask)
+        check = await self._timed("unbound", zone.name, target, transport, ask)
+        return replace(check, refused=answered and check.reason is not None)
 
     async def _timed(
         self,
@@ -336,6 +343,11 @@ class Prober:
         if not recursive:
             query.flags &= ~dns.flags.RD
         return await self._exchange(query, target, transport, self._plan.timeout)
+
+
+def _is_of(name: str, zones: Collection[str]) -> bool:
+    """Whether *name* is at or below one of *zones*."""
+    return any(name == zone or name.endswith(f".{zone}") for zone in zones)
 
 
 def judge_soa(answer: dns.message.Message, zone: ServedZone) -> tuple[str | None, int]:
