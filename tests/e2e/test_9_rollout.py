@@ -51,6 +51,25 @@ def test_a_change_that_needs_a_restart_loses_no_query() -> None:
         assert announced(edge) == set(PREFIXES)
 
 
+def test_a_restart_that_was_refused_is_made_up_for_in_the_next_run() -> None:
+    before = started("edge1")
+    changed = json.dumps({"arca_dns_nsd_tcp_count": 322, "arca_dns_knot_tcp_max_clients": 322})
+    run = ("site.yml", "--limit", "edge1", *tags("nsd", "knot"), "-e", changed)
+    on("edge2", "arca-dns-agent", "drain", "--wait")
+    try:
+        counts, output = playbook(*run, check=False)
+        assert counts["edge1"]["failed"] == 1
+        assert "no spare site" in output
+        assert started("edge1") == before
+    finally:
+        on("edge2", "arca-dns-agent", "undrain", "--wait")
+    playbook(*run)
+    assert started("edge1") != before
+    assert announced("edge1") == set(PREFIXES)
+    counts, _ = playbook(*run)
+    assert counts["edge1"]["changed"] == 0
+
+
 def test_a_configuration_with_which_sessions_do_not_come_up_is_taken_back_and_shows_no_password() -> None:
     before = on("edge1", "cat", CONFIG).out
     sessions = re.findall(r"protocol bgp (\w+) .*?neighbor (\S+) as (\d+);", before, re.DOTALL)
