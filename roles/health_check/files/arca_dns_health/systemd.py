@@ -46,7 +46,8 @@ async def restarting(
 ) -> bool:
     """Whether systemd is restarting *unit*, by default this process's; in doubt it is not.
 
-    A systemd that is busy may refuse to answer: it is asked again for *timeout* seconds.
+    ``systemctl`` runs in the unit's own control group, so that the signal which stops that may end it too: then systemd
+    is asked again, for *timeout* seconds.
     """
     unit = unit or own_unit()
     if unit is None:
