@@ -10,6 +10,7 @@ import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dns.message
 import dns.query
@@ -72,6 +73,15 @@ def transfers(log: list[dict], zone: str) -> list[str]:  # type: ignore[type-arg
     return [entry["kind"] for entry in log if entry["event"] == "transfer" and entry["zone"] == zone]
 
 
+def told(daemon: Daemon) -> list[dict[str, Any]]:
+    """The zones in ``served.json``; none before anything is proved."""
+    try:
+        document = json.loads((daemon.state._path.parent / "served.json").read_bytes())
+    except FileNotFoundError:
+        return []
+    return list(document["zones"])
+
+
 def failed(world: World, zone: str) -> bool:
     return any(failure["name"] == zone for report in world.attested[-1:] for failure in report["failures"])
 
@@ -124,10 +134,9 @@ def test_a_zone_that_is_deleted_is_no_longer_served(world: World, server: Server
             await until("both are served", lambda: soa(server, "example.com.") and soa(server, "example.net."))
             world.delete("example.net.")
             await until("it is gone", lambda: rcode(server, "example.net.") == dns.rcode.REFUSED)
-            file = daemon.state._path.parent / "served.json"
 
             def listed() -> list[str]:
-                return [zone["name"] for zone in json.loads(file.read_bytes())["zones"]]
+                return [zone["name"] for zone in told(daemon)]
 
             assert "example.net." not in listed()
             await until("the other one is proved and stays", lambda: listed() == ["example.com."])
@@ -280,8 +289,7 @@ def test_a_version_with_an_older_serial_is_served_and_nothing_newer_is_said_befo
     world: World, server: Server, tmp_path: Path
 ) -> None:
     def said(daemon: Daemon) -> int | None:
-        document = json.loads((daemon.state._path.parent / "served.json").read_bytes())
-        return next((int(zone["serial"]) for zone in document["zones"]), None)
+        return next((int(zone["serial"]) for zone in told(daemon)), None)
 
     async def story() -> None:
         world.create("example.com.", signed=False)

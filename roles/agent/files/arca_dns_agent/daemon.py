@@ -230,7 +230,7 @@ class Daemon:
         removed = [zone for zone in self._written if zone not in proved]
         held, now = self.synchroniser.held, time.time()
         # An agent that begins with nothing knows nothing: what the one before it has proved is served on.
-        known = bool(proved) or self.converger.settled is not None
+        known = bool(proved) or bool(self._written) or self.converger.settled is not None
         served = report.served(held, self.converger, self.contact, now) if known else None
         status = report.status(
             self._settings.edge, self._controllers.url, held, self.converger, self.contact, now, self.resolver
