@@ -19,6 +19,16 @@ from arca_dns_agent.controller import Controllers, Unreachable
 from clock import run_at_once
 
 
+def answering(
+    answer: Callable[[httpx2.Request], httpx2.Response], called: Callable[[], None] = lambda: None
+) -> Controllers:
+    """One controller that gives *answer*."""
+    transport = httpx2.MockTransport(answer)
+    return Controllers(
+        ["http://controller.test"], Secret("key"), ssl.create_default_context(), 1, transport, called=called
+    )
+
+
 def test_a_roll_call_is_heard_once_and_the_first_says_nothing() -> None:
     asked: list[str | None] = []
     heard: list[int] = []
@@ -30,14 +40,7 @@ def test_a_roll_call_is_heard_once_and_the_first_says_nothing() -> None:
         return httpx2.Response(304, headers={"Arca-Roll-Call": call} if call else {})
 
     async def scenario() -> None:
-        controllers = Controllers(
-            ["http://controller.test"],
-            Secret("key"),
-            ssl.create_default_context(),
-            1,
-            httpx2.MockTransport(answer),
-            called=lambda: heard.append(len(asked)),
-        )
+        controllers = answering(answer, lambda: heard.append(len(asked)))
         for _poll in range(6):
             assert await controllers.head("stable", after=1) is None
         await controllers.close()
@@ -57,13 +60,7 @@ def test_an_attestation_repeats_the_latest_roll_call() -> None:
         return httpx2.Response(304, headers={"Arca-Roll-Call": "7"})
 
     async def scenario() -> None:
-        controllers = Controllers(
-            ["http://controller.test"],
-            Secret("key"),
-            ssl.create_default_context(),
-            1,
-            httpx2.MockTransport(answer),
-        )
+        controllers = answering(answer)
         await controllers.attest("edge1", {"head": 1})
         await controllers.head("stable", after=1)
         await controllers.attest("edge1", {"head": 1})
